@@ -11,7 +11,7 @@ from kit.probe.client import Ask, Client, now_ms
 from kit.probe.http_errors import shown
 from kit.probe.origin import new_stream, ping_path
 from kit.probe.polling import MOST_PIECE_BYTES
-from kit.probe.proof_runner import AnswerDriver, Driver, ProofRequest
+from kit.probe.proof_runner import AnswerDriver, Driver, ProofRequest, driven, together
 from kit.probe.spec import without_body
 from kit.proof.actions import Action, By, End, Gone, Open, Ping, Reply
 from kit.proof.cancelled import (
@@ -60,16 +60,11 @@ async def departures(
     until_ms = now_ms() + watch_s * 1000 - PARTING_MS
     http2 = http2 and await _speaks_http2(request)
     usual, other = (By.RST_STREAM, By.FIN) if http2 else (By.FIN, By.RST)
-    watching = [
-        asyncio.create_task(_twice(request, by, early, until_ms, http2=http2))
+    ways = await together(
+        _twice(request, by, early, until_ms, http2=http2)
         for by, early in ((usual, False), (other, False), (usual, True))
-    ]
-    try:
-        return [one for each in await asyncio.gather(*watching) for one in each]
-    finally:
-        for task in watching:
-            task.cancel()
-        await asyncio.gather(*watching, return_exceptions=True)
+    )
+    return [one for each in ways for one in each]
 
 
 async def answer_departures(
@@ -188,10 +183,5 @@ async def _once(
     request: ProofRequest, by: By, early: bool, until_ms: float, *, talks: bool, http2: bool
 ) -> Departure:
     watch_ms = until_ms - now_ms()
-    timeout_s = watch_ms / 1000 + _TIMEOUT_S
-    async with (
-        Client(http2=http2, timeout_s=timeout_s) as streams,
-        Client(http2=http2, timeout_s=timeout_s) as side,
-    ):
-        machine = departs(by, early=early, watch_ms=watch_ms, talks=talks)
-        return await Driver(streams, side, request).run(machine)
+    machine = departs(by, early=early, watch_ms=watch_ms, talks=talks)
+    return await driven(request, machine, http2=http2, timeout_s=watch_ms / 1000 + _TIMEOUT_S)

@@ -5,12 +5,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 
 from kit.errors import UsageError
 from kit.language import text
-from kit.probe.client import Client
-from kit.probe.proof_runner import Driver, ProofRequest
+from kit.probe.proof_runner import ProofRequest, driven, together
 from kit.proof.actions import Machine
 from kit.proof.contract import ClauseFinding
 from kit.proof.stream_limits import MOST_S, Limits, StreamLifetime, apart_s, finding, judge, side_by_side
@@ -46,16 +44,10 @@ async def stream_limits(
             text("Give a time up to {most_s:,.0f} s.", most_s=MOST_S),
         )
     say(text("watching streams that are silent, beat and talk, for {for_s:g} s at most", for_s=for_s))
-    watched = [
-        asyncio.create_task(_watch(request, machine, begin_s, http2=http2))
+    lives = await together(
+        _watch(request, machine, begin_s, http2=http2)
         for begin_s, machine in side_by_side(for_s, comments=request.at.framing == "sse")
-    ]
-    try:
-        lives = await asyncio.gather(*watched)
-    finally:
-        for task in watched:
-            task.cancel()
-        await asyncio.gather(*watched, return_exceptions=True)
+    )
     return judge(lives[:2], lives[2:], apart_s(for_s))
 
 
@@ -63,9 +55,4 @@ async def _watch(
     request: ProofRequest, machine: Machine[StreamLifetime], begin_s: float, *, http2: bool
 ) -> StreamLifetime:
     await asyncio.sleep(begin_s)
-    async with AsyncExitStack() as stack:
-        streams, side = [
-            await stack.enter_async_context(Client(http2=http2, timeout_s=MOST_S + _TIMEOUT_S))
-            for _ in range(2)
-        ]
-        return await Driver(streams, side, request).run(machine)
+    return await driven(request, machine, http2=http2, timeout_s=MOST_S + _TIMEOUT_S)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from kit.errors import Code, KitError
 from kit.language import text
@@ -277,6 +277,30 @@ class Driver(SideRunner):
             await asyncio.wait({reader})
             if not reader.cancelled():
                 reader.result()
+
+
+async def driven(request: ProofRequest, machine: Machine[T], *, http2: bool, timeout_s: float) -> T:
+    """What the machine returns, run on two connections of its own: one for streams, one beside them.
+
+    Raises:
+        KitError: a stream could not be opened.
+    """
+    async with (
+        Client(http2=http2, timeout_s=timeout_s) as streams,
+        Client(http2=http2, timeout_s=timeout_s) as side,
+    ):
+        return await Driver(streams, side, request).run(machine)
+
+
+async def together(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """What each returns, in order, run at the same time; where one raises, the others are cancelled first."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class AnswerDriver(Driver):

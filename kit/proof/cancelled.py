@@ -18,6 +18,7 @@ from typing import Self
 from kit.language import join, text
 from kit.proof.actions import Await, By, End, Feed, Leave, Machine, Observed, Open, Ping, Reply, Wait
 from kit.proof.causes import Cause
+from kit.proof.clock import Awake
 from kit.proof.contract import Clause, ClauseFinding, Figure, Sure, Term
 from kit.proof.doubts import Doubt
 from kit.proof.received import Received
@@ -127,15 +128,13 @@ class _UndecidedError(Exception):
         self.why, self.doubts = why, doubts
 
 
-class _Departing:
+class _Departing(Awake):
     _feeds = True
 
     def __init__(self, by: By, *, early: bool, watch_ms: float, talks: bool) -> None:
         self._watch_ms = watch_ms
         self._talks = talks
         self._left = Departure(by, early, Outcome.UNDECIDED)
-        self._now_ms = 0.0
-        self._late_ms = 0.0
         self._instance = ""
         self._rtt_ms = 0.0
         self._others = self._answered = self._begun_alone = False
@@ -257,11 +256,6 @@ class _Departing:
     @property
     def _within_ms(self) -> float:
         return max(1.0, self._until_ms - self._ran_ms)
-
-    @property
-    def _ran_ms(self) -> float:
-        """A clock that stands still while this process does not run."""
-        return self._now_ms - self._late_ms
 
     def _do(self, action: Ping | Feed | Open | Leave | Wait | Await) -> Machine[Observed]:
         observed = yield action

@@ -1,4 +1,4 @@
-"""The origin's distance and clock, from a few pings."""
+"""The origin's distance and clock, from a few pings; and a machine's own clock."""
 
 from __future__ import annotations
 
@@ -25,6 +25,17 @@ class Clock:
     rtt_ms: float
     slowest_ms: float
     jitter_ms: float
+
+
+class Awake:
+    """A machine's own clock, which stands still while this process does not run."""
+
+    _now_ms = 0.0
+    _late_ms = 0.0  # how long it did not run, in all
+
+    @property
+    def _ran_ms(self) -> float:
+        return self._now_ms - self._late_ms
 
 
 def aligned(replies: Sequence[Reply]) -> Clock:

@@ -22,6 +22,7 @@ from typing import Literal
 from kit.language import text
 from kit.proof.actions import Reply
 from kit.proof.causes import Cause
+from kit.proof.clock import Awake
 from kit.proof.contract import Clause, ClauseFinding, Figure, Sure, Term
 from kit.proof.doubts import Doubt
 from kit.proof.steps import BUSY_MS, LEAST_MS, LEAST_TRIPS, OVERTAKEN, QUIET_MS, UNCLEAR_MS
@@ -106,7 +107,7 @@ class _Wait:
     last: Answer | None = None
 
 
-class Many:
+class Many(Awake):
     """One measurement: `run()` is the machine.
 
     Args:
@@ -123,7 +124,6 @@ class Many:
         self._events: dict[int, int] = {}  # that each must have
         self._evidence: list[str] = []
         self._doubts: list[Doubt] = []
-        self._now_ms = self._late_ms = 0.0
         self._rtt_ms = 0.0
         self._late_alone = False
         self._several = False  # instances: a side request may not reach a stream's
@@ -663,11 +663,6 @@ class Many:
         return observed
 
     # What can be said without doing anything.
-
-    @property
-    def _ran_ms(self) -> float:
-        """A clock that stands still while this process does not run."""
-        return self._now_ms - self._late_ms
 
     @property
     def _least_ms(self) -> float:

@@ -16,6 +16,7 @@ from statistics import median, quantiles
 
 from kit.language import text
 from kit.proof.actions import Action, Await, End, Feed, Machine, Observed, Open, Ping, Reply
+from kit.proof.clock import Awake
 from kit.proof.doubts import Doubt
 from kit.proof.events import ChunkDecoder
 from kit.proof.received import Received
@@ -145,7 +146,7 @@ class Pace:
     hold_ms: float
 
 
-class Steps:
+class Steps(Awake):
     """The state of one proof, and each step that it can take.
 
     Args:
@@ -168,8 +169,6 @@ class Steps:
         self._opened_ms = 0.0
         self._sent = 0  # octets
         self._count = 0  # events
-        self._now_ms = 0.0
-        self._late_ms = 0.0  # how long this process did not run, in all
         self._overtaken = 0  # what came last, by how many side requests
         self._latest_ms = 0.0  # of what came late, the longest wait
 
@@ -375,11 +374,6 @@ class Steps:
         return observed
 
     # What can be said without doing anything.
-
-    @property
-    def _ran_ms(self) -> float:
-        """A clock that stands still while this process does not run."""
-        return self._now_ms - self._late_ms
 
     @property
     def _first_ms(self) -> float:
