@@ -106,7 +106,7 @@ def test_while_the_old_version_goes_on_answering_nothing_is_decided_of_the_new_o
     one = cloud.deploy("standard").outcomes["standard"]["version"]
     cloud.platforms.stale = one
     cloud.settings(another(2))
-    ran = cloud.deploy("standard", "--timeout", "10")
+    ran = cloud.deploy("standard", "--timeout", "20")
     standard = ran.outcomes["standard"]
     assert (ran.status, standard["result"], standard["gate"]) == (4, "not-promoted", "inconclusive"), ran
     assert [lane["doubts"][0] for lane in standard["lanes"]] == ["other-version"] * 2

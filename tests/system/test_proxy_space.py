@@ -88,8 +88,12 @@ def plainly() -> Machine[Finding]:
             yield Feed(SMALL, SIDE_MS)
             passed = (yield from comes(stream, count)) < inf and passed
         return (yield from found(Verdict.BYTE_LIMITED, Shape.PREFIX if passed else Shape.BLOCKS))
-    late, overtaken = [], 0.0
+    late: list[bool] = []
+    overtaken = 0.0
     for count, size in enumerate((*[SMALL] * TIMED, LARGE), 2):
+        # Each piece of a large event would wait, and no length of that shows more.
+        if size == LARGE and sum(late) > TIMED / 2:
+            return (yield from found(Verdict.TIME_LIMITED, Shape.TIMER))
         # Until three pings fit into the shortest timer: a machine that is short of time has moments too.
         took_ms = inf if overtaken else 0.0
         while took_ms > QUICK_MS:
@@ -100,8 +104,6 @@ def plainly() -> Machine[Finding]:
         if overtaken == inf:
             return (yield from found(Verdict.BYTE_LIMITED, Shape.TAIL if size == LARGE else Shape.BLOCKS))
         late.append(overtaken == OVERTAKEN)
-    if sum(late) > len(late) / 2:
-        return (yield from found(Verdict.TIME_LIMITED, Shape.TIMER))
     return (yield from found(Verdict.INCREMENTAL))
 
 

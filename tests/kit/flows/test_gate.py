@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 
 from kit.flows import gate
 from kit.flows.gate import Judgement
+from kit.language import in_chinese
 from kit.outcome import Gate
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Arm, Lane, LaneError
 from kit.proof.verdict import Shape, Verdict
 from kit.report.view import lane_view
 from kit.targets import load_targets
+from tests.fixtures.chinese import english_left
 from tests.fixtures.lanes import lane_of
 
 TARGETS = load_targets()
@@ -46,8 +48,10 @@ def test_what_is_documented_passes(name: str) -> None:
 def test_only_what_is_as_good_as_documented_takes_the_traffic(name: str, verdict: Verdict) -> None:
     order = list(Verdict)
     promised = TARGETS[name].expect["on"]
-    passed = judge(name, lane(name, verdict)).passed
+    judgement = judge(name, lane(name, verdict))
+    passed = judgement.passed
     assert passed == (verdict is not Verdict.INCONCLUSIVE and order.index(verdict) <= order.index(promised))
+    assert english_left(in_chinese(judgement.reason)) == []
 
 
 def test_a_standard_that_streams_passes_with_the_remark_that_it_is_better_than_documented() -> None:

@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 
 from kit.errors import Code, KitError
+from kit.language import speak
 from kit.platforms.deployment import DeploymentStatus
 from kit.platforms.service import Version
 from kit.report.status import status_text
 from kit.report.style import Style
 from kit.targets import load_targets
+from tests.fixtures.chinese import english_left
 from tests.fixtures.deployments import deployed, place_of, service_of, version
 
 # A quarter past nine, two hours and a quarter after the version in tests/fixtures/deployments.py was made.
@@ -147,3 +149,18 @@ def test_colour_changes_no_word() -> None:
     for code in ("31", "1", "0", "32", "2", "33"):
         plain = plain.replace(f"\x1b[{code}m", "")
     assert plain == text(one)
+
+
+def test_in_chinese_no_english_is_left() -> None:
+    speak("zh")
+    try:
+        said = text(
+            there("standard", version("a", traffic=1.0), version("b"), expires_at="2027-01-15T08:00:00Z"),
+            there("flex", verdict_on="incremental", verdict_off="byte-limited"),
+            DeploymentStatus(place_of("run"), None, asked=True),
+        )
+    finally:
+        speak("en")
+    assert "正在服务" in said
+    left = {"default", "europe-west", "streamproof", "App", "Engine", "standard", "flex", "run", "gke"}
+    assert english_left(said, *left) == []
