@@ -116,7 +116,6 @@ def _words(text: str) -> list[str]:
 
 
 def _head(text: str, width: int) -> str:
-    """As much of the text as fits `width` cells."""
     taken = 0
     for index, character in enumerate(text):
         taken += _cell(character)

@@ -9,10 +9,11 @@ from kit.language import capital, t, text
 from kit.outcome import Outcome, Result
 from kit.proof.contract import ClauseFinding
 from kit.report.cells import cells, hang, one_line, pad
+from kit.report.clause import ClauseView, clause_view
 from kit.report.json import clause_data, lane_data
 from kit.report.style import MARKS, Style
 from kit.report.terminal import remedy
-from kit.report.view import ClauseView, LaneView, clause_view, lane_view
+from kit.report.view import LaneView, lane_view
 
 COSTS = {
     "nothing": text("It costs nothing as it is."),

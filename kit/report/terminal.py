@@ -9,8 +9,9 @@ from kit.proof.contract import Clause
 from kit.proof.doubts import Doubt
 from kit.proof.lane import LaneState
 from kit.report.cells import cells, hang, one_line, pad, wrap
+from kit.report.clause import ClauseView
 from kit.report.style import CAME, MARKS, Style, Tone
-from kit.report.view import ClauseView, ComparisonView, LaneView
+from kit.report.view import ComparisonView, LaneView
 from kit.report.words import NONE
 
 # Longer lines are hard to read, however wide the terminal; off one the reader's width is not known.
@@ -156,7 +157,6 @@ def table(view: ComparisonView, style: Style | None = None) -> str:
 
 
 def _contracts(view: ComparisonView, doubts: Sequence[Doubt], style: Style, width: int) -> list[str]:
-    """A table of the lanes' clauses, and what to do about them; nothing where none was asked."""
     if not view.clauses:
         return []
     rows = [_clause_cells(lane, view, doubts) for lane in view.lanes if lane.clauses]

@@ -10,7 +10,7 @@ from kit.flows.emulated import through
 from kit.language import in_chinese, text
 from kit.proof.contract import QUICK, Clause, ClauseFinding, ContractSpec, unsourced
 from kit.proof.lane import Environment
-from kit.report.view import clause_view
+from kit.report.clause import clause_view
 from kit.targets import Target
 from kit.workshop.lane_run import LaneRun
 
