@@ -229,13 +229,11 @@ def _file() -> type[Any]:
 
 
 def _table(name: str, kinds: Mapping[str, Any]) -> type[Any]:
-    """A dataclass for a table of which any key may be missing."""
     keys = [(key, kind | None, None) for key, kind in kinds.items()]
     return make_dataclass(name, keys, namespace={"__pydantic_config__": STRICT})
 
 
 def _given(table: object) -> dict[str, Any]:
-    """The keys that are not missing."""
     return {key: value for key, value in vars(table).items() if value is not None}
 
 
@@ -301,7 +299,6 @@ def _pairs(source: str, given: object, form: str) -> Iterator[tuple[str, str, st
 
 
 def _local(cwd: Path, file: object) -> dict[str, str]:
-    """The variables of --env-file."""
     if file is None:
         return {}
     source = "--env-file"

@@ -30,7 +30,6 @@ def gcloud_property(env: Mapping[str, str], section: str, name: str) -> str | No
 
 
 def _active(env: Mapping[str, str]) -> Path | None:
-    """The properties file of the active configuration."""
     folder = _folder(env)
     if folder is None:
         return None

@@ -106,7 +106,6 @@ def environment(target: Target, config: Config) -> dict[str, str]:
 
 
 def _contents(app: App | None, deploy: Path, lock: bytes) -> tuple[dict[str, bytes], bytes]:
-    """What is served, and its requirements."""
     if app is None:
         return _service(assets() / "service"), lock
     from kit import requirements, source
@@ -169,7 +168,6 @@ def _grace_s(platform_s: float) -> float:
 
 
 def _service(folder: Path) -> dict[str, bytes]:
-    """The service as it stands."""
     files: dict[str, bytes] = {}
     for root, folders, names in os.walk(folder):
         folders[:] = filter(_kept, folders)

@@ -106,7 +106,6 @@ def _lines(file: Path, parents: tuple[Path, ...]) -> Iterator[str]:
 
 
 def _entries(lock: str) -> dict[str, str]:
-    """Each package's lines."""
     return {
         _canonical(entry.partition("==")[0]): entry.rstrip("\n")
         for entry in re.split(r"^(?=[A-Za-z0-9])", lock, flags=re.MULTILINE)
@@ -115,7 +114,6 @@ def _entries(lock: str) -> dict[str, str]:
 
 
 def _via(entry: str) -> set[str]:
-    """Who brings the package along."""
     comments = re.findall(r"^\s+# +(?:via +)?(?!via$)(\S+)$", entry, re.MULTILINE)
     return {_canonical(name) for name in comments}
 

@@ -176,7 +176,6 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def _leaves(raw: object, loc: tuple[int | str, ...] = ()) -> Iterator[tuple[tuple[int | str, ...], object]]:
-    """Each value that is neither a table nor a list, with its place."""
     if not isinstance(raw, dict | list):
         yield loc, raw
         return

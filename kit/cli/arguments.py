@@ -300,6 +300,12 @@ Github: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+DryRun: TypeAlias = Annotated[
+    bool, option("--dry-run", "Print the gcloud lines that would be run; change nothing.")
+]
+PublicModel: TypeAlias = Annotated[
+    bool, option("--public-model", "Let all callers ask a model that you pay for, without a token.")
+]
 Yes: TypeAlias = Annotated[bool, option("--yes", "Do not ask for confirmation.", "-y")]
 
 # What `kit.config.load_config` takes as flags. It checks each value itself, and says who set it.

@@ -12,6 +12,7 @@ from typer.main import get_command
 
 from kit.cli.arguments import (
     PROMPT,
+    DryRun,
     Env,
     EnvIsPublic,
     Generator,
@@ -22,6 +23,7 @@ from kit.cli.arguments import (
     Out,
     Project,
     Prompt,
+    PublicModel,
     Region,
     Set,
     Timeout,
@@ -125,9 +127,7 @@ def command(
     every: Annotated[bool, option("--all", "Every target there is.")] = False,
     project: Project = None,
     region: Region = None,
-    dry_run: Annotated[
-        bool, option("--dry-run", "Print the gcloud lines that would be run; change nothing.")
-    ] = False,
+    dry_run: DryRun = False,
     writes: Annotated[
         bool, option("--write", "With --dry-run: write what those lines upload, so that they can be pasted.")
     ] = False,
@@ -144,9 +144,7 @@ def command(
             env=["KIT_REQUIRE_TOKEN", "KIT_WITH_TOKEN"],
         ),
     ] = None,
-    public_model: Annotated[
-        bool, option("--public-model", "Let all callers ask a model that you pay for, without a token.")
-    ] = False,
+    public_model: PublicModel = False,
     gate: Annotated[bool, option("--gate/--no-gate", "Measure it before it takes the traffic.")] = True,
     again: Annotated[
         bool,

@@ -181,7 +181,6 @@ def said(one: RemovalResult) -> str:
 
 
 def _so_far(one: RemovalResult) -> str:
-    """What came of it by an interruption."""
     if not one.left or one.error is not None:
         return said(one)
     return text(

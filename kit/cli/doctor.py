@@ -178,7 +178,6 @@ def _check(given: list[str], app: str | None, arm: Arms | None, request: Request
 
 
 def _url(spec: DoctorSpec, *, as_json: bool) -> NoReturn:
-    """Examine what answers at a URL, and say who holds it."""
     from kit.flows.doctor import doctor
     from kit.proof.lane import state
     from kit.report.diagnosis import diagnosis_text
@@ -194,7 +193,6 @@ def _url(spec: DoctorSpec, *, as_json: bool) -> NoReturn:
 
 
 def _client(command: list[str], timeout: float, *, long: bool, as_json: bool) -> NoReturn:
-    """Run the user's own client against a stream that is known to be good, and say what it does to it."""
     from kit.flows.client import examine
     from kit.proof.client_stress import LONG_SILENCES, SILENCES
     from kit.report.client import client_data, client_text

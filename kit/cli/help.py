@@ -141,7 +141,6 @@ def _first(text: str) -> str:
 
 
 def _shown(parameter: Any, name: str, says: str) -> tuple[str, str]:
-    """A parameter's names and meaning as they are printed."""
     for old in OLD_NAMES & {*parameter.opts, *parameter.secondary_opts}:
         name = name.replace(f", {old}", "").replace(f"{old}, ", "")
     for theirs, ours in _TYPES:

@@ -73,7 +73,6 @@ async def _until_interrupted(
 
 
 def _what_it_does(lane: LabLane) -> str:
-    """The lane's front in a few words."""
     spec = lane.front or lane.target.front
     held = _how_it_holds(spec)
     return f"{held}; freezes the service while no request is open" if spec.idle == "frozen" else held

@@ -9,6 +9,7 @@ import typer
 
 from kit.cli.arguments import (
     PROMPT,
+    DryRun,
     Env,
     Generator,
     Json,
@@ -18,6 +19,7 @@ from kit.cli.arguments import (
     Out,
     Project,
     Prompt,
+    PublicModel,
     Region,
     Set,
     Timeout,
@@ -55,13 +57,9 @@ def command(
     close: Annotated[bool, option("--close", "Remove the preview, wherever it is; may be repeated.")] = False,
     project: Project = None,
     region: Region = None,
-    dry_run: Annotated[
-        bool, option("--dry-run", "Print the gcloud lines that would be run; change nothing.")
-    ] = False,
+    dry_run: DryRun = False,
     yes: Yes = False,
-    public_model: Annotated[
-        bool, option("--public-model", "Let all callers ask a model that you pay for, without a token.")
-    ] = False,
+    public_model: PublicModel = False,
     generator: Generator = None,
     model: Model = None,
     location: Location = None,

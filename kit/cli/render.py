@@ -116,7 +116,6 @@ def _state(bundle: Bundle, out: Path, changes: tuple[Change, ...]) -> dict[str, 
 
 
 def _checked(state: dict[str, Any]) -> str:
-    """A bundle's state in a line."""
     if state["up_to_date"]:
         return f"{state['folder']}: up to date"
     changes = state["changes"]
@@ -128,7 +127,6 @@ def _checked(state: dict[str, Any]) -> str:
 
 
 def _written(state: dict[str, Any]) -> str:
-    """What was done to a bundle, in a line or two."""
     done = "up to date" if state["up_to_date"] else "written"
     said = f"{state['folder']}: {done}, {state['files']} files"
     kept = state["added_by_hand"]

@@ -151,7 +151,6 @@ class Console:
             self._watch(Running(line))
 
     def _stream(self) -> TextIO:
-        """Where progress is shown."""
         return io.StringIO() if self.quiet else sys.stderr
 
 

@@ -136,7 +136,6 @@ def command(
 
 
 def _ready(address: PageAddress, warnings: list[str], *, as_json: bool) -> None:
-    """Say where the page is."""
     others = address.url_for_others
     text = address.url
     if others is not None:

@@ -70,7 +70,6 @@ async def examine(
 
 
 def _found(argv: Sequence[str], environment: Mapping[str, str]) -> str:
-    """The command's executable, an absolute path."""
     if not argv:
         raise UsageError(
             "There is no command to examine.",

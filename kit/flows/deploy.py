@@ -326,6 +326,17 @@ async def prepare(plan: Plan, gcloud: Gcloud, watch: Watch) -> None:
             await gcloud.run(finding.command, log="prepare")
 
 
+def written(
+    plan: Plan, config: Config, options: DeployOptions, root: Path, gcloud: Runs, watch: Watch
+) -> Measuring:
+    """Write the bundles; what will measure the versions that are made of them."""
+    for draft in plan.drafts:
+        write(draft.bundle, root)
+    return Measuring(
+        gcloud, config, watch, token=options.token, prompt=options.prompt, timeout_s=options.timeout_s
+    )
+
+
 async def deploy(
     plan: Plan,
     config: Config,
@@ -340,11 +351,7 @@ async def deploy(
     Hold the record's lock; `gcloud` gives identity tokens. A `KitError` is raised only before the first
     upload (CANNOT_WRITE, BUNDLE_EDITED); a bug in one target's deployment once all have ended.
     """
-    for draft in plan.drafts:
-        write(draft.bundle, root)
-    measure = Measuring(
-        gcloud, config, watch, token=options.token, prompt=options.prompt, timeout_s=options.timeout_s
-    )
+    measure = written(plan, config, options, root, gcloud, watch)
     shown = config.env.get(PROOF_TOKEN)
     keep = Keeping(
         gcloud, token=options.token, proof_token=shown, streams=options.streams, settings_of=config.of
@@ -369,8 +376,8 @@ async def deploy(
             if before.first not in there:
                 return _not_begun(name, before.first, before.becomes)
         try:
-            job = _job(plan, draft, config, options, root)
-            outcome = await Deploying(job, record, watch, measure, keep).run()
+            ours = job(plan, draft, config, options, root)
+            outcome = await Deploying(ours, record, watch, measure, keep).run()
             if outcome.url is not None:
                 there.add(name)
             return outcome
@@ -389,7 +396,8 @@ def _not_begun(name: str, first: str, becomes: str) -> Outcome:
     return Outcome(name, Result.FAILED, error.message, next=f"kit deploy {first} {name}", error=error)
 
 
-def _job(plan: Plan, draft: PlannedTarget, config: Config, options: DeployOptions, root: Path) -> Job:
+def job(plan: Plan, draft: PlannedTarget, config: Config, options: DeployOptions, root: Path) -> Job:
+    """All that one target's deployment or preview needs."""
     expires = None
     if options.lasts_s is not None:
         expires = datetime.fromtimestamp(time.time() + options.lasts_s, UTC).isoformat(timespec="seconds")

@@ -370,7 +370,6 @@ class Deploying:
         lanes: Sequence[Lane] = (),
         previous: str | None = None,
     ) -> None:
-        """Write down what exists."""
         serving = service.serving if service is not None else None
         before = previous or (serving.name if serving is not None else None)
         now = replace(

@@ -114,7 +114,6 @@ def _operations(paths: Any, path: str) -> Mapping[str, Any]:
 
 
 def _resolved(document: Any, schema: Any) -> Any:
-    """What a reference within the document leads to."""
     for _ in range(_DEEPEST):
         where = _of(schema, "$ref")
         if not isinstance(where, str) or not where.startswith("#/"):

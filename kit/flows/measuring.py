@@ -113,8 +113,6 @@ class Measuring:
 
 
 def _as_output(say: Callable[[str], None]) -> Watch:
-    """What a measurement reports, as lines of one target's output."""
-
     def watch(event: Event) -> None:
         match event:
             case Stage(says):

@@ -9,22 +9,19 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from kit.bundle import write
 from kit.cloud.record import Record
-from kit.cloud.release import write_release
 from kit.cloud.tokens import AskedOnce
 from kit.config import Config
 from kit.errors import Code, KitError, UsageError
 from kit.events import Finished, Step, Watch, output_of
-from kit.flows.deploy import DeployOptions, Plan, PlannedTarget, release_of
+from kit.flows.deploy import DeployOptions, Plan, job, written
+from kit.flows.deploy_target import Job
 from kit.flows.destroy import RemovalPlan
-from kit.flows.measuring import Measuring
 from kit.flows.rebuild import NOT_IN_USE, places_of
 from kit.flows.side_by_side import side_by_side
 from kit.flows.trial import Measure, entry, keep_closed, measured, started
@@ -84,23 +81,6 @@ def spare(config: Config, targets: Iterable[Target]) -> Config:
     return replace(config, targets=MappingProxyType(settings))
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One target's preview and all that it needs.
-
-    Attributes:
-        target: which.
-        host: where it goes.
-        release: makes this run's release.
-        write: writes what the release needs beside the bundle.
-    """
-
-    target: Target
-    host: Host
-    release: Callable[[], Release]
-    write: Callable[[Release], None]
-
-
 async def deploy(
     plan: Plan,
     config: Config,
@@ -114,23 +94,10 @@ async def deploy(
 
     Hold the record's lock. A `KitError` is raised only before the first upload (CANNOT_WRITE, BUNDLE_EDITED).
     """
-    for draft in plan.drafts:
-        write(draft.bundle, root)
-    tokens = AskedOnce(gcloud)
-    measure = Measuring(
-        tokens, config, watch, token=options.token, prompt=options.prompt, timeout_s=options.timeout_s
-    )
-
-    def job(draft: PlannedTarget) -> Job:
-        return Job(
-            draft.target,
-            draft.host,
-            partial(release_of, draft, config, options, root, creates=False),
-            partial(write_release, bundle=draft.bundle, config=config),
-        )
-
+    measure = written(plan, config, options, root, AskedOnce(gcloud), watch)
     return await side_by_side(
-        Previewing(job(draft), record, gcloud, watch, measure).run() for draft in plan.drafts
+        Previewing(job(plan, draft, config, options, root), record, gcloud, watch, measure).run()
+        for draft in plan.drafts
     )
 
 
@@ -156,7 +123,7 @@ class Previewing:
     async def run(self) -> Outcome:
         """Deploy and measure it: the outcome has any error, the record what exists."""
         name = self._job.target.name
-        release = self._job.release()
+        release = self._job.release(False)
         close = f"kit preview {release.preview} {name} --close"
         try:
             outcome = await self._run(release, close)

@@ -89,9 +89,9 @@ def wrap(text: str, width: int) -> list[str]:
     return lines
 
 
-def hang(lead: str, text: str, width: int) -> list[str]:
-    """The text after its lead, its further lines under its beginning."""
-    first, *rest = wrap(text, width - cells(lead))
+def hang(lead: str, sentence: str, width: int) -> list[str]:
+    """The sentence after its lead, in the reader's language, its further lines under its beginning."""
+    first, *rest = wrap(one_line(sentence), width - cells(lead))
     return [lead + first, *(" " * cells(lead) + line for line in rest)]
 
 
@@ -116,7 +116,6 @@ def _words(text: str) -> list[str]:
 
 
 def _head(text: str, width: int) -> str:
-    """As much of the text as fits `width` cells."""
     taken = 0
     for index, character in enumerate(text):
         taken += _cell(character)

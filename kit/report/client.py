@@ -54,19 +54,19 @@ def client_text(report: ClientReport, style: Style | None = None) -> str:
     found = report.conclusion
     lines = headed(_MARKS[found.cause.fault], t(found.sentence), width, style)
     if found.unclear is not None:
-        lines += hang("  ", t(found.unclear.remedy), width)
+        lines += hang("  ", found.unclear.remedy, width)
     if report.errors:
         lines += [
             "",
             *hang(
-                "  ", t(text("The end of its standard error (status {status}):", status=report.status)), width
+                "  ", text("The end of its standard error (status {status}):", status=report.status), width
             ),
         ]
-        lines += [line for said in report.errors for line in hang("  | ", clean(said), width)]
+        lines += [line for said in report.errors for line in hang("  | ", said, width)]
     # Not broken in two: they are there to be pasted.
     lines += [f"  → {t(line)}" for line in found.cause.lines]
     for warned in found.warnings:
-        lines += ["", *hang(f"  {style.paint('!', 'unsure')} ", t(warned.sentence), width)]
+        lines += ["", *hang(f"  {style.paint('!', 'unsure')} ", warned.sentence, width)]
         lines += [f"  → {t(line)}" for line in warned.cause.lines]
     lines += section(text("what was done and seen"), width, style)
     usual: tuple[str, ...] = ()
@@ -76,12 +76,12 @@ def client_text(report: ClientReport, style: Style | None = None) -> str:
         usual = usual or row.setup.words
         how = text(" ({changed})", changed=join(", ", changed)) if changed else ""
         said = text("{name}{how}: {found}.", name=row.experiment, how=how, found=words[row.freed])
-        lines += hang(f"  {number:2}  ", t(said), width)
-        lines += hang("      ", t(text("{seen}.", seen=row.seen)), width)
+        lines += hang(f"  {number:2}  ", said, width)
+        lines += hang("      ", text("{seen}.", seen=row.seen), width)
     if found.untried:
-        lines += ["", *hang("  ", t(text("Not tried: {what}.", what=join("; ", found.untried))), width)]
+        lines += ["", *hang("  ", text("Not tried: {what}.", what=join("; ", found.untried)), width)]
     if report.appended:
-        lines += ["", *hang("  ", t(text("The command had no {url}, so its URL was put at its end.")), width)]
+        lines += ["", *hang("  ", text("The command had no {url}, so its URL was put at its end."), width)]
     return style.finish("\n".join(line.rstrip() for line in lines))
 
 

@@ -49,16 +49,16 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
     width = min(style.width or WIDTH, WIDTH)
     lane = lane_view(diagnosis.lane)
     mark, tone = CAME[came(diagnosis)]
-    first, *rest = hang("  ", one_line(headline(diagnosis)), width)
+    first, *rest = hang("  ", headline(diagnosis), width)
     lines = [f"{style.paint(mark, tone)} {style.paint(first[2:], 'bold')}"]
     lines += [style.paint(line, "bold") for line in rest]
-    lines += hang("  ", one_line(diagnosis.url), width)
-    lines += hang("  ", t(text("Method: {method}", method=lane.method)), width)
+    lines += hang("  ", diagnosis.url, width)
+    lines += hang("  ", text("Method: {method}", method=lane.method), width)
     if lane.remark is not None:
-        lines += hang("  ", t(lane.remark), width)
+        lines += hang("  ", lane.remark, width)
     step = lane.looks.next_step
     if step is not None and lane.word is Verdict.INCONCLUSIVE and not lane.fate:
-        lines += hang("  → ", t(step), width)
+        lines += hang("  → ", step, width)
     for place, named in enumerate(diagnosis.causes):
         lines += ["", *_cause(named, diagnosis.causes[:place], diagnosis.causes[place + 1 :], width)]
     if not diagnosis.causes and lane.word is Verdict.INCREMENTAL and not lane.fate:
@@ -66,7 +66,7 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
             "",
             *hang(
                 "  ",
-                t(_NO_HOP),
+                _NO_HOP,
                 width,
             ),
         ]
@@ -87,11 +87,11 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
             lines += hang("   ·  ", one_line(hop.says).removesuffix(t(NO_EVIDENCE)).rstrip(), width)
             shown = {one.streams for one in diagnosis.hops[:place]}
             if hop.streams is not None and hop.streams not in shown:
-                lines += hang("      ", one_line(hop.streams), width)
+                lines += hang("      ", hop.streams, width)
     if diagnosis.limits:
         lines += section(text("what else to know"), width, style)
         for limit in diagnosis.limits:
-            lines += hang("   -  ", one_line(limit), width)
+            lines += hang("   -  ", limit, width)
     return style.finish("\n".join(line.rstrip() for line in lines))
 
 
@@ -131,17 +131,15 @@ def _cause(
     named: NamedCause, before: Sequence[NamedCause], after: Sequence[NamedCause], width: int
 ) -> list[str]:
     """One of the causes. What several have in common is said once: why beside the first, the rest last."""
-    lines = hang(
-        "  ", one_line(text("{sure}: {cause}", sure=_SURE[named.certainty], cause=named.cause.says)), width
-    )
+    lines = hang("  ", text("{sure}: {cause}", sure=_SURE[named.certainty], cause=named.cause.says), width)
     if named.because not in {one.because for one in before}:
-        lines += hang("    ", one_line(named.because), width)
+        lines += hang("    ", named.because, width)
     if named.where:
-        lines += hang("    ", one_line(named.where), width)
+        lines += hang("    ", named.where, width)
     if named.apart and named.apart not in {one.apart for one in after}:
-        lines += hang("    ", one_line(text("What would tell {apart}.", apart=named.apart)), width)
+        lines += hang("    ", text("What would tell {apart}.", apart=named.apart), width)
     lines += remedy(named.remedy, width)
-    return lines + hang("    ", t(text("More of it: kit explain {cause}", cause=named.cause)), width)
+    return lines + hang("    ", text("More of it: kit explain {cause}", cause=named.cause), width)
 
 
 def _grouped(rows: Sequence[Row]) -> list[tuple[Row, int]]:
@@ -154,7 +152,7 @@ def _grouped(rows: Sequence[Row]) -> list[tuple[Row, int]]:
 def _row(number: int, row: Row, times: int, style: Style, width: int) -> list[str]:
     seen = row.observation
     lead = f"  {number:2}  "
-    lines = hang(lead, one_line(row.experiment.says + (text(", twice") if times > 1 else "")), width)
+    lines = hang(lead, row.experiment.says + (text(", twice") if times > 1 else ""), width)
     state = t(_STATES[seen.state])
     what = one_line(text("{state}: {said}", state=_STATES[seen.state], said=seen.said))
     lines_seen = hang(" " * (len(lead) + 2), what, width)
@@ -197,10 +195,10 @@ def app_text(found: AppExamined, targets: Mapping[str, Target], style: Style | N
     for line in lines:
         mark, tone = CAME[came(line.diagnosis)]
         lead = f"{mark} {pad(t(line.title), first)}  "
-        head, *rest = hang(lead, one_line(headline(line.diagnosis)), width)
+        head, *rest = hang(lead, headline(line.diagnosis), width)
         parts += [style.paint(mark, tone) + head[1:], *rest]
         if line.advice is not None:
-            parts += hang(f"  {'':{first}}  → ", one_line(line.advice), width)
+            parts += hang(f"  {'':{first}}  → ", line.advice, width)
     parts += section(
         text("The fronts are emulated from documentation; nothing ran on Google's cloud."), width, style
     )

@@ -167,12 +167,10 @@ def _of_doubt(doubt: Doubt, say: Say) -> Page:
 
 
 def _first(said: str) -> tuple[str, str]:
-    """The first sentence, and the rest."""
     return _at(r"(?<=\.) |(?<=。)", said)
 
 
 def _at(mark: str, said: str) -> tuple[str, str]:
-    """What is before the mark, and after it."""
     before, *after = re.split(mark, said, maxsplit=1)
     return before, "".join(after)
 

@@ -50,7 +50,6 @@ def html(view: ComparisonView) -> str:
 
 @cache
 def _page() -> tuple[Template, str]:
-    """Its template, compiled, and its style."""
     from importlib.resources import files
 
     from jinja2 import Environment, StrictUndefined

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from kit.proof.lane import LaneState
 from kit.report.cells import clean
-from kit.report.view import ClauseView, ComparisonView, LaneView
+from kit.report.clause import ClauseView
+from kit.report.view import ComparisonView, LaneView
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -99,7 +100,6 @@ def _clause(suite: Element, classname: str, lane: LaneView, clause: ClauseView) 
 
 
 def _properties(parent: Element, properties: Mapping[str, str]) -> None:
-    """Those that have a value."""
     from xml.etree.ElementTree import SubElement
 
     parent = SubElement(parent, "properties")

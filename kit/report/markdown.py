@@ -12,8 +12,9 @@ from kit.language import join, t, text
 from kit.outcome import Outcome
 from kit.proof.lane import LaneState, worst
 from kit.report.cells import clean, one_line
+from kit.report.clause import ClauseView
 from kit.report.style import CAME, MARKS
-from kit.report.view import ClauseView, ComparisonView, LaneView, by_doubt
+from kit.report.view import ComparisonView, LaneView, by_doubt
 from kit.report.words import ENVIRONMENTS, NONE, how_sure, linked
 from kit.targets import Claim
 
@@ -89,7 +90,6 @@ def _table(view: ComparisonView) -> str:
 
 
 def _contracts(view: ComparisonView) -> list[str]:
-    """A table of the lanes' clauses; nothing where none was asked."""
     if not view.clauses:
         return []
     rows = [_row(map(t, (text("contract"), *(clause.words for clause in view.clauses))))]
@@ -110,7 +110,6 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def _list(title: str, remedies: Mapping[str, Iterable[str]]) -> list[str]:
-    """Each remedy once, with the lanes that it is for."""
     lines = [f"- {', '.join(map(_text, names))}: {remedy}" for remedy, names in remedies.items()]
     return [f"**{_text(title)}**", "\n".join(lines)] if lines else []
 

@@ -9,10 +9,11 @@ from kit.language import capital, t, text
 from kit.outcome import Outcome, Result
 from kit.proof.contract import ClauseFinding
 from kit.report.cells import cells, hang, one_line, pad
+from kit.report.clause import ClauseView, clause_view
 from kit.report.json import clause_data, lane_data
 from kit.report.style import MARKS, Style
 from kit.report.terminal import remedy
-from kit.report.view import ClauseView, LaneView, clause_view, lane_view
+from kit.report.view import LaneView, lane_view
 
 COSTS = {
     "nothing": text("It costs nothing as it is."),
@@ -46,7 +47,7 @@ def _paragraph(one: Outcome, name_cells: int, style: Style) -> list[str]:
     indent = " " * (name_cells + 4)
     # The end of a log comes with its own lines, which are not to be filled up.
     sentence, *log = t(one.what).split("\n")
-    head, *rest = hang(indent, one_line(sentence), width)
+    head, *rest = hang(indent, sentence, width)
     name = pad(one_line(one.target), name_cells)
     lines = [f"{style.paint(mark, tone)} {style.paint(name, 'bold')}  {head[len(indent) :]}", *rest]
     lines += [style.paint(f"{indent}{one_line(line).strip()}", "dim") for line in log]
@@ -59,25 +60,21 @@ def _paragraph(one: Outcome, name_cells: int, style: Style) -> list[str]:
     lanes = [lane_view(lane) for lane in one.lanes]
     without = [lane for lane in lanes if lane.kind == "off" and not lane.as_is]
     if without and without[0].error is None:
-        lines += hang(
-            indent, one_line(text("Without the header: {verdict}.", verdict=without[0].verdict)), width
-        )
+        lines += hang(indent, text("Without the header: {verdict}.", verdict=without[0].verdict), width)
     lines += rollout_lines(one.rollout, indent, style)
     if one.gate is not None and one.state != "ok":
         lines += _evidence([lane for lane in lanes if lane not in without], indent, style, width)
     if one.url is not None and one.result is not Result.PROMOTED:
-        lines += hang(indent, one_line(text("Its service: {url}", url=one.url)), width)
+        lines += hang(indent, text("Its service: {url}", url=one.url), width)
     if one.costs is not None:
-        lines += hang(indent, t(COSTS[one.costs]), width)
+        lines += hang(indent, COSTS[one.costs], width)
     if one.next is not None:
         step = text("Next: {step}", step=one.next)
         if one.result is Result.NOT_PROMOTED:
             step += text(" (what did not change is only measured again)")
-        lines += hang(indent, one_line(step), width)
+        lines += hang(indent, step, width)
     if one.result is Result.NOT_PROMOTED:
-        lines += hang(
-            indent, one_line(text("Promote it all the same: kit promote {target}", target=one.target)), width
-        )
+        lines += hang(indent, text("Promote it all the same: kit promote {target}", target=one.target), width)
     return lines
 
 
@@ -87,7 +84,7 @@ def _evidence(lanes: Sequence[LaneView | ClauseView], indent: str, style: Style,
         style.paint(line, "dim")
         for lane in lanes
         for step in (*lane.evidence, *(f"{doubt}: {t(doubt.remedy)}" for doubt in lane.doubts))
-        for line in hang(f"{indent}· ", one_line(step), width)
+        for line in hang(f"{indent}· ", step, width)
     ]
 
 
@@ -96,9 +93,7 @@ def rollout_lines(found: ClauseFinding | None, indent: str, style: Style) -> lis
     if found is None:
         return []
     width, one = style.width or _WIDTH, clause_view(found)
-    lines = hang(
-        indent, one_line(text("{name}: {headline}.", name=capital(one.name), headline=one.headline)), width
-    )
+    lines = hang(indent, text("{name}: {headline}.", name=capital(one.name), headline=one.headline), width)
     return lines + _evidence([one], indent, style, width) + remedy(one.advice, width, indent)
 
 

@@ -162,6 +162,5 @@ class Painter:
 
 
 def _visible(line: str) -> int:
-    """A line's cells without its colours."""
     plain, *painted = line.split("\x1b[")
     return cells(plain) + sum(cells(part.partition("m")[2]) for part in painted)

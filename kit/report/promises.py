@@ -37,7 +37,7 @@ def promises(targets: Collection[Target], *, all_claims: bool, style: Style | No
         "",
         *hang(
             "",
-            t(text("The header is {header}, sent by the service with its response.", header=HEADER)),
+            text("The header is {header}, sent by the service with its response.", header=HEADER),
             width,
         ),
     ]
@@ -46,16 +46,16 @@ def promises(targets: Collection[Target], *, all_claims: bool, style: Style | No
     for target in targets:
         claims = [claim for claim in target.claims if all_claims or claim.about in _FIRST]
         shown += claims
-        lines += ["", style.paint(target.title, "bold"), *hang("  ", t(limits(target)), width)]
+        lines += ["", style.paint(target.title, "bold"), *hang("  ", limits(target), width)]
         for claim in claims:
             lines += _claim(claim, width, style, quoted=all_claims)
     letters = [letter for letter in CERTAINTIES if any(claim.certainty == letter for claim in shown)]
     lines += [""]
     for letter in letters:
-        lines += hang(f"[{letter}] ", t(CERTAINTIES[letter]), width)
-    lines += ["", *hang("", t(text("Read, not measured: kit probe URL measures yours.")), width)]
+        lines += hang(f"[{letter}] ", CERTAINTIES[letter], width)
+    lines += ["", *hang("", text("Read, not measured: kit probe URL measures yours."), width)]
     if not all_claims:
-        lines += hang("", t(text("Every claim with its quotation: kit targets NAME")), width)
+        lines += hang("", text("Every claim with its quotation: kit targets NAME"), width)
     return style.finish("\n".join(line.rstrip() for line in lines))
 
 
@@ -115,7 +115,7 @@ def _contracts(targets: Collection[Target], style: Style, width: int) -> list[st
 
 def _claim(claim: Claim, width: int, style: Style, *, quoted: bool) -> list[str]:
     said = text("{claim} ({caveat})", claim=claim.text, caveat=claim.caveat) if claim.caveat else claim.text
-    lines = hang("  · ", t(said), width)
+    lines = hang("  · ", said, width)
     if quoted and claim.quote:
         lines += [style.paint(line, "dim") for line in hang("    ", f"“{claim.quote}”", width)]
     return lines + [

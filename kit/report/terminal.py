@@ -9,8 +9,9 @@ from kit.proof.contract import Clause
 from kit.proof.doubts import Doubt
 from kit.proof.lane import LaneState
 from kit.report.cells import cells, hang, one_line, pad, wrap
+from kit.report.clause import ClauseView
 from kit.report.style import CAME, MARKS, Style, Tone
-from kit.report.view import ClauseView, ComparisonView, LaneView
+from kit.report.view import ComparisonView, LaneView
 from kit.report.words import NONE
 
 # Longer lines are hard to read, however wide the terminal; off one the reader's width is not known.
@@ -40,22 +41,22 @@ def lane_text(lane: LaneView, style: Style | None = None) -> str:
     width = min(style.width or WIDTH, WIDTH)
     tone: Tone = "bold" if lane.state in (LaneState.OK, LaneState.INCONCLUSIVE) else "wrong"
     lines = headed(CAME[lane.mark], one_line(lane.headline), width, style, tone)
-    lines += hang("  ", one_line(lane.url), width)
+    lines += hang("  ", lane.url, width)
     if lane.error is not None:
-        lines += ["", *hang("  ", one_line(lane.error.message), width)]
+        lines += ["", *hang("  ", lane.error.message, width)]
     if lane.advice is not None:
-        lines += hang("  → ", one_line(lane.advice), width)
+        lines += hang("  → ", lane.advice, width)
     if lane.again is not None:
-        lines += hang("  ", one_line(lane.again), width)
+        lines += hang("  ", lane.again, width)
     if lane.error is None:
-        lines += ["", *(line for fact in _facts(lane) for line in hang("  ", one_line(fact), width))]
+        lines += ["", *(line for fact in _facts(lane) for line in hang("  ", fact, width))]
     if lane.remark is not None:
-        lines += hang("  ", t(lane.remark), width)
+        lines += hang("  ", lane.remark, width)
     lines += contract(lane.clauses, width, style)
     if lane.evidence:
         lines += section(text("what was done and seen"), width, style)
         for number, step in enumerate(lane.evidence, 1):
-            lines += hang(f"  {number:2}  ", one_line(step), width)
+            lines += hang(f"  {number:2}  ", step, width)
     if lane.doubts:
         lines += section(text("what to doubt"), width, style)
         for doubt in lane.doubts:
@@ -70,14 +71,10 @@ def contract(clauses: Sequence[ClauseView], width: int, style: Style) -> list[st
     for one in found:
         mark, tone = _UNASKED if one.state is None else MARKS[one.state]
         first, *rest = hang(
-            f"  {mark} ", one_line(text("{name}: {headline}", name=one.name, headline=one.headline)), width
+            f"  {mark} ", text("{name}: {headline}", name=one.name, headline=one.headline), width
         )
         lines += [f"  {style.paint(mark, tone)}{first[3:]}", *rest]
-        lines += [
-            style.paint(line, "dim")
-            for step in one.evidence
-            for line in hang("      ", one_line(step), width)
-        ]
+        lines += [style.paint(line, "dim") for step in one.evidence for line in hang("      ", step, width)]
         lines += remedy(one.advice, width, "    ")
         for doubt in one.doubts:
             lines += hang("    ? ", f"{doubt}: {t(doubt.remedy)}", width)
@@ -103,7 +100,7 @@ def headed(mark: tuple[str, Tone], headline: str, width: int, style: Style, tone
 
 def section(head: str, width: int, style: Style) -> list[str]:
     """The head of a part."""
-    return ["", *(style.paint(line, "dim") for line in hang("  ", t(head), width))]
+    return ["", *(style.paint(line, "dim") for line in hang("  ", head, width))]
 
 
 def _facts(lane: LaneView) -> list[str]:
@@ -139,13 +136,13 @@ def table(view: ComparisonView, style: Style | None = None) -> str:
         mark, tone = CAME[lane.mark]
         lines += columns(style.paint(mark, tone), row, widths)
         if lane.error is not None:
-            lines += hang("    ", one_line(lane.error.message), width)
+            lines += hang("    ", lane.error.message, width)
         # What a later lane of the same target needs as well is said there.
         later = {after.advice for after in view.lanes[index + 1 :] if after.target == lane.target}
         if lane.advice is not None and lane.advice not in later:
-            lines += [style.paint(line, "dim") for line in hang("  → ", one_line(lane.advice), width)]
+            lines += [style.paint(line, "dim") for line in hang("  → ", lane.advice, width)]
         if lane.again is not None:
-            lines += [style.paint(line, "dim") for line in hang("    ", one_line(lane.again), width)]
+            lines += [style.paint(line, "dim") for line in hang("    ", lane.again, width)]
     lines += _contracts(view, doubts, style, width)
     if doubts:
         lines.append("")
@@ -156,7 +153,6 @@ def table(view: ComparisonView, style: Style | None = None) -> str:
 
 
 def _contracts(view: ComparisonView, doubts: Sequence[Doubt], style: Style, width: int) -> list[str]:
-    """A table of the lanes' clauses, and what to do about them; nothing where none was asked."""
     if not view.clauses:
         return []
     rows = [_clause_cells(lane, view, doubts) for lane in view.lanes if lane.clauses]
@@ -256,7 +252,7 @@ def _conclusion(view: ComparisonView, style: Style, width: int) -> list[str]:
     tone = MARKS[view.state][1]
     for line in map(one_line, filter(None, (view.tally, *view.against))):
         lines += [style.paint(one, tone) for one in hang("  ", line, width)]
-    lines += hang("  ", t(view.where), width)
+    lines += hang("  ", view.where, width)
     if view.in_short is not None and view.state is not LaneState.OK:
         short = t(text("Documented: {short}", short=view.in_short))
         lines += [f"  {short}"] if style.width is None else hang("  ", short, width)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from kit.language import join, text
 from kit.loopback import is_loopback
 from kit.proof.answer import watched
-from kit.proof.contract import Clause, ClauseFinding
+from kit.proof.contract import Clause
 from kit.proof.doubts import Doubt
 from kit.proof.exchange import Response
 from kit.proof.lane import (
@@ -22,7 +22,6 @@ from kit.proof.lane import (
     LaneError,
     LaneState,
     Mark,
-    clause_state,
     delivered,
     state,
     worst,
@@ -32,8 +31,9 @@ from kit.proof.timeline import Timeline
 from kit.proof.verdict import Method, Shape, Verdict, in_words
 from kit.report.advice import advice, advised, remark
 from kit.report.answer import answer
+from kit.report.clause import ClauseView, clause_view
 from kit.report.words import HEADER, METHODS, NONE, REHEARSAL, duration, handed_out, place
-from kit.targets import UNSOURCED, Claim, Target, in_short
+from kit.targets import Claim, Target, in_short
 
 Kind = Literal["on", "off", "polling"]
 
@@ -62,68 +62,6 @@ _ABOUT_FIGURES = frozenset(
         Doubt.TOO_SHORT,
     }
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ClauseView:
-    """One clause of a lane's contract.
-
-    Attributes:
-        clause, name: which, and what to call it ("kept alive").
-        says: what was found, with how sure that is where it is not proved; None where it was not asked.
-        unknown: whether it could not be found.
-        expected: its limits as they are written; None where it has none.
-        state: how it came out; None where nothing was expected of it, and then its mark says nothing.
-        doubts: those that are not the lane's own.
-        evidence, advice: what it rests on, and what to do (empty for nothing).
-        documented: what its platform documents, in a few words; None without a platform's name.
-        claims: that in full.
-    """
-
-    clause: Clause
-    name: str
-    says: str | None = None
-    unknown: bool = False
-    expected: str | None = None
-    state: LaneState | None = None
-    doubts: tuple[Doubt, ...] = ()
-    evidence: tuple[str, ...] = ()
-    advice: str = ""
-    documented: str | None = None
-    claims: tuple[Claim, ...] = ()
-
-    @property
-    def skipped(self) -> bool:
-        """Whether it is unknown, and nothing was expected of it."""
-        return self.unknown and self.state is None
-
-    @property
-    def cell(self) -> str:
-        """What was found; else what is documented, a dash for nothing."""
-        return self.says or self.beside or NONE
-
-    @property
-    def beside(self) -> str | None:
-        """What its platform documents, to stand beside what was found; None where that is not known."""
-        return (
-            self.documented
-            if self.documented in (None, UNSOURCED)
-            else text("documented: {documented}", documented=self.documented)
-        )
-
-    @property
-    def headline(self) -> str:
-        """What was found, beside what was expected."""
-        if self.expected is None:
-            return self.says or NONE
-        match self.state:
-            case LaneState.OK:
-                said = text("{says}, as expected: {expected}")
-            case LaneState.INCONCLUSIVE:
-                said = text("{says}, expected and not proved: {expected}")
-            case _:
-                said = text("{says}, not as expected: {expected}")
-        return said.format(says=self.says, expected=self.expected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -550,44 +488,6 @@ def _clauses(lane: Lane, target: Target | None, *, emulated: bool) -> Iterator[C
             yield clause_view(found[clause], lane, claims, emulated=emulated)
         elif claims and clause is not Clause.DELIVERED:
             yield ClauseView(clause, clause.words, documented=in_short(claims), claims=claims)
-
-
-def clause_view(
-    finding: ClauseFinding,
-    lane: Lane | None = None,
-    claims: tuple[Claim, ...] = (),
-    *,
-    emulated: bool = False,
-) -> ClauseView:
-    """What there is to tell of one clause, of a lane or by itself.
-
-    Args:
-        finding: what was found of it.
-        lane: of which, whose limits it is held to.
-        claims: what its platform documents of it.
-        emulated: whether the lane's front is the lab's.
-    """
-    says = finding.says
-    if finding.sure == "likely":
-        says = text("{says} (likely)", says=says)
-    elif finding.sure == "unknown":
-        says = text("unknown ({says})", says=says)
-    documented = in_short(claims)
-    # What no source says, the lab's front does as it happens to be made.
-    made_up = emulated and documented == UNSOURCED and finding.sure != "unknown"
-    return ClauseView(
-        clause=finding.clause,
-        name=finding.clause.words,
-        says=text("{says} (emulated)", says=says) if made_up else says,
-        unknown=finding.sure == "unknown",
-        expected=join(", ", map(str, lane.limits_of(finding.clause))) or None if lane is not None else None,
-        state=clause_state(lane, finding.clause) if lane is not None else None,
-        doubts=tuple(doubt for doubt in finding.doubts if lane is None or doubt not in lane.doubts),
-        evidence=finding.evidence,
-        advice=finding.advice,
-        documented=documented,
-        claims=claims,
-    )
 
 
 def _hold(lane: Lane) -> str:

@@ -15,7 +15,7 @@ from kit.probe.client import Ask, Client
 from kit.probe.origin import new_stream, stream_url
 from kit.probe.proof_runner import ProofRequest
 from kit.proof.contract import QUICK, Clause, ClauseFinding, ContractSpec, unsourced
-from kit.report.view import clause_view
+from kit.report.clause import clause_view
 from kit.targets import Target
 from kit.workshop.lane_run import LaneRun
 from kit.workshop.page_config import PageConfig

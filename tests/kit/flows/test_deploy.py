@@ -198,7 +198,7 @@ def test_what_the_preflight_saw_a_moment_ago_is_not_looked_at_again(
     seen = Preflight((), PROJECT, looks={place: None}, seen_s=time.monotonic() - age_s)
     config = Config(project=PROJECT, region="europe-west1")
     planned = asyncio.run(flow.settle((draft,), seen, cloud))
-    job = flow._job(planned, draft, config, DeployOptions(), tmp_path)
+    job = flow.job(planned, draft, config, DeployOptions(), tmp_path)
     assert asyncio.run(job.look()) == (there if looked else None)
 
 
@@ -217,7 +217,7 @@ def test_where_a_target_was_moved_to_is_seen_in_what_the_preflight_listed(
         asked.append(listed)
 
     monkeypatch.setattr(moved.host, "look", look)
-    asyncio.run(flow._job(planned, moved, config, DeployOptions(), tmp_path).look())
+    asyncio.run(flow.job(planned, moved, config, DeployOptions(), tmp_path).look())
     assert asked == [()]
 
 

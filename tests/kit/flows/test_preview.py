@@ -16,8 +16,9 @@ from kit.cloud.record import Record
 from kit.config import Config
 from kit.errors import Code, KitError
 from kit.events import silent
+from kit.flows.deploy_target import Job
 from kit.flows.destroy import destroy
-from kit.flows.preview import Job, Previewing, checked, places, refuse, spare, survey
+from kit.flows.preview import Previewing, checked, places, refuse, spare, survey
 from kit.outcome import Gate, Outcome, Result
 from kit.platforms.gcloud.runner import Gcloud
 from kit.platforms.service import TOKEN_SHA256, Release, Service
@@ -82,7 +83,7 @@ class Stage:
         self.environment: dict[str, str] = {}
         self.count = 0
 
-    def release(self) -> Release:
+    def release(self, creates: bool) -> Release:
         self.count += 1
         return Release(
             place=self.host.place,
@@ -91,7 +92,7 @@ class Stage:
             digest="p1",
             environment=self.environment,
             settings={},
-            creates=False,
+            creates=creates,
             preview=NAME,
         )
 
@@ -103,7 +104,7 @@ class Stage:
         return [lane_of(target.name, header=arm, verdict=self.verdict) for arm in arms]
 
     def run(self) -> Outcome:
-        job = Job(self.target, self.host, self.release, lambda release: None)
+        job = Job(self.target, self.host, self.host.look, self.release, lambda release: None)
         gcloud = cast(Gcloud, self.gcloud)
         return asyncio.run(Previewing(job, self.record, gcloud, silent, self.measure, lambda: NOW).run())
 
