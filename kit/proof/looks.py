@@ -28,6 +28,9 @@ SILENCE_MS = 200.0
 TOGETHER_MS = 30.0  # between two reads of one release
 CLUMPS = 3  # two clumps after a silence may be two stalls of a busy machine
 CLUMPED_SHARE = 0.8
+# After a first event (many services send one before the model has begun), fewer than these may be a short
+# answer of a model that thought first.
+REST_EVENTS = 10
 SMALLEST_BUFFER = 1_024  # octets: no hop is known that collects fewer
 # Octets a second. A link that is slower than this is not in use; what comes slower was not waiting for one.
 SLOWEST_LINK = 32 * 1024
@@ -128,6 +131,14 @@ class Watched:
                     events=_counted(self.clump_events, each),
                     silence_ms=self.silence_ms or 0,
                 )
+            case Looks.ONE_LUMP if self.clumps > 1:
+                return text(
+                    "after a first one and {silence_ms:.0f} ms of nothing, the rest of {what} ({size}) at "
+                    "once: looks held",
+                    silence_ms=self.silence_ms or 0,
+                    what=what,
+                    size=size,
+                )
             case Looks.ONE_LUMP if self.held:
                 return text(
                     "after {wait_ms:.0f} ms of nothing, {what} ({size}) within {spread_ms:.0f} ms: looks "
@@ -206,6 +217,8 @@ class Watched:
                 return text(", but it looks streamed")
             case Looks.CLUMPED:
                 return text(", but it looks held: it came in {clumps:,} clumps", clumps=self.clumps)
+            case Looks.ONE_LUMP if self.clumps > 1:
+                return text(", but it looks held: after a first event it came in one lump")
             case Looks.ONE_LUMP if self.held:
                 return text(", but it looks held: it came in one lump")
             case Looks.NOT_A_STREAM:
@@ -345,6 +358,8 @@ def _looks(
         single = len(pieces) == 1 and (in_events or last < WAIT_MS)
         no_stream = kind == "document" or (kind == "page" and last < WAIT_MS) or single
         return Looks.NOT_A_STREAM if no_stream else Looks.ONE_LUMP
+    if in_events and _in_one_lump_but_for_its_beginning(clumps, silences):
+        return Looks.ONE_LUMP
     if spread < SPREAD_MS or len(clumps) < CLUMPS:
         return None
 
@@ -371,6 +386,14 @@ def _looks(
         or (clump.octets + within < SMALLEST_BUFFER and (flowing or not collected(clump)))
     )
     return Looks.STREAMED if 2 * singly >= len(pieces) else None
+
+
+def _in_one_lump_but_for_its_beginning(clumps: Sequence[_Clump], silences: Sequence[float]) -> bool:
+    if len(clumps) != 2:
+        return False
+    first, rest = clumps
+    lump = rest.writes >= REST_EVENTS and rest.last_ms - rest.first_ms <= LUMP_MS
+    return first.events <= 2 and lump and silences[0] >= WAIT_MS
 
 
 def _clumps(pieces: Sequence[Piece]) -> list[_Clump]:

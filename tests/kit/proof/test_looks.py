@@ -116,6 +116,10 @@ def test_bursts_that_the_service_itself_stamped_as_sent_at_once_are_no_clumps_of
         ([2_400.0] * 40, "events", Looks.ONE_LUMP, True),
         ([2_400.0 + 0.5 * k for k in range(40)], "events", Looks.ONE_LUMP, True),
         ([3.0] * 200, "events", Looks.ONE_LUMP, False),  # a fast server
+        ([200.0, *[2_400.0 + k for k in range(20)]], "events", Looks.ONE_LUMP, True),  # it began in time
+        ([200.0, *[2_400.0 + k for k in range(5)]], "events", None, False),  # a short answer
+        ([200.0, *[900.0 + k for k in range(20)]], "events", None, False),
+        ([200.0, *[2_400.0 + 20 * k for k in range(20)]], "events", None, False),
         ([2_400.0], "events", Looks.NOT_A_STREAM, False),
         ([2_400.0], "text", Looks.ONE_LUMP, True),
         ([4.0], "text", Looks.NOT_A_STREAM, False),
@@ -195,6 +199,7 @@ def test_what_follows_without_a_proof_is_said_with_its_bounds_and_nothing_of_a_l
     ("kind", "came", "headline", "step"),
     [
         ("events", [2_400.0] * 40, "looks held: it came in one lump", None),
+        ("events", [9.0] + [2_400.0] * 40, "looks held: after a first event it came in one lump", None),
         ("page", [4.0, 5.0], "a web page is no stream", "--from-curl"),
         ("document", [900.0], "a JSON document is no stream", '"stream": true'),
         ("events", [900.0], "one event is no stream", "a longer answer"),
