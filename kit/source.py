@@ -273,6 +273,15 @@ def _check_module(app: App, found: Iterable[str], listed: Iterable[str]) -> None
     if set(app.files) & set(found):
         return
     lying = next((name for name in app.files if (app.source / name).is_file()), None)
+    ends = tuple(f"/{name}" for name in app.files)
+    folders = {name.removesuffix(end) for name in found for end in ends if name.endswith(end)}
+    if lying is None and len(folders) == 1:
+        (folder,) = folders
+        _bad(
+            f"The app {app.module} is not in {app.source}, but in its folder {folder}.",
+            f'Write source = "{folder}" into [app] of kit.toml; requirements names its requirements.txt, '
+            "where that lies elsewhere.",
+        )
     if lying is None:
         _bad(
             f"The app {app.module} is not there: {app.source} has neither {app.files[0]} nor {app.files[1]}.",

@@ -158,6 +158,13 @@ def test_an_app_that_git_does_not_track_is_named_with_the_way_out(tracked: Lay, 
     assert "has neither nowhere.py nor nowhere/__init__.py" in caught.message
 
 
+def test_an_app_in_a_folder_below_is_found_and_its_folder_named(tracked: Lay) -> None:
+    app = tracked({"src/shop/api.py": "app = 1"})
+    caught = refused(replace(app, module="shop.api:app"))
+    assert caught.message.endswith(", but in its folder src.")
+    assert 'source = "src"' in caught.hint
+
+
 def test_a_package_is_an_app_too(tracked: Lay) -> None:
     app = tracked({"whole/__init__.py": "app = 1"})
     assert "whole/__init__.py" in source.files(replace(app, module="whole:app"))
