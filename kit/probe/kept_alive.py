@@ -11,7 +11,8 @@ from kit.language import text
 from kit.probe.proof_runner import ProofRequest, driven, together
 from kit.proof.actions import Machine
 from kit.proof.contract import ClauseFinding
-from kit.proof.stream_limits import MOST_S, Limits, StreamLifetime, apart_s, finding, judge, side_by_side
+from kit.proof.stream_life import StreamLifetime, apart_s, side_by_side
+from kit.proof.stream_limits import MOST_S, Limits, finding, judge
 
 _TIMEOUT_S = 30.0  # of our own, beyond the time watched: what ends a stream must not be us
 

@@ -14,18 +14,8 @@ from kit.proof.causes import Cause, NamedCause
 from kit.proof.contract import Figure, Term
 from kit.proof.doubts import Doubt
 from kit.proof.steps import OVERTAKEN
-from kit.proof.stream_limits import (
-    BEAT_S,
-    Kind,
-    Limits,
-    StreamLifetime,
-    apart_s,
-    finding,
-    judge,
-    life,
-    named_with,
-    side_by_side,
-)
+from kit.proof.stream_life import BEAT_S, StreamLifetime, apart_s, life, side_by_side
+from kit.proof.stream_limits import Kind, Limits, finding, judge, named_with
 from tests.kit.proof.conftest import Hop, Network, Output, Stall
 
 LIMIT_S = 110.0
