@@ -31,7 +31,7 @@ _INDEXES = {
     "trusted-host": ("UV_INSECURE_HOST", " "),
     "cert": ("SSL_CERT_FILE", " "),
 }
-_UVS_INDEX = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL")
+_UVS_INDEX = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_CONFIG_FILE")
 _OR_WITHOUT = ", or run the lab without --isolated"
 
 
@@ -143,9 +143,11 @@ def _pips_files(env: Mapping[str, str]) -> list[Path]:
 def _pips_index(env: Mapping[str, str], files: Sequence[Path]) -> dict[str, str]:
     """Where pip would look for packages, as uv's variables: uv reads neither pip's variables nor its files.
 
-    Nothing where uv's own variables name an index.
+    Nothing where uv's own variables name an index, or where uv has a file of its own
+    (docs.astral.sh/uv/concepts/configuration-files), which these variables would overrule.
     """
-    if any(env.get(name) for name in _UVS_INDEX):
+    own = Path(env.get("XDG_CONFIG_HOME") or "~/.config", "uv", "uv.toml").expanduser()
+    if any(env.get(name) for name in _UVS_INDEX) or own.exists() or Path("/etc/uv/uv.toml").exists():
         return {}
     found = configparser.RawConfigParser(strict=False)
     found.read(files, encoding="utf-8")
@@ -155,7 +157,8 @@ def _pips_index(env: Mapping[str, str], files: Sequence[Path]) -> dict[str, str]
         value = env.get(f"PIP_{name.upper().replace('-', '_')}") or sections[0] or sections[1]
         if value:
             named[variable] = separator.join(value.split())
-    return named
+    # Of several indexes pip takes the best match; uv by itself the first that has the package.
+    return named | ({"UV_INDEX_STRATEGY": "unsafe-best-match"} if "UV_INDEX" in named else {})
 
 
 def _cache() -> Path:

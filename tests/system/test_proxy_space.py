@@ -104,6 +104,8 @@ def plainly() -> Machine[Finding]:
         if overtaken == inf:
             return (yield from found(Verdict.BYTE_LIMITED, Shape.TAIL if size == LARGE else Shape.BLOCKS))
         late.append(overtaken == OVERTAKEN)
+    if sum(late) > len(late) / 2:
+        return (yield from found(Verdict.TIME_LIMITED, Shape.TIMER))
     return (yield from found(Verdict.INCREMENTAL))
 
 

@@ -174,7 +174,11 @@ async def test_an_index_that_does_not_answer_is_said_while_the_installer_still_t
     assert "--isolated" not in caught.value.hint
 
 
-OF_FILE = {"UV_DEFAULT_INDEX": "https://in.example/simple", "UV_INDEX": "http://a http://b"}
+OF_FILE = {
+    "UV_DEFAULT_INDEX": "https://in.example/simple",
+    "UV_INDEX": "http://a http://b",
+    "UV_INDEX_STRATEGY": "unsafe-best-match",
+}
 
 
 @pytest.mark.parametrize(
@@ -192,7 +196,12 @@ def test_uv_asks_the_indexes_that_pip_would(
     general = "[global]\nindex-url = https://in.example/simple\nextra-index-url = http://c\n"
     file = tmp_path / "pip.conf"
     file.write_text(f"{general}[install]\nextra-index-url =\n  http://a\n  http://b\n")
+    env = {"XDG_CONFIG_HOME": str(tmp_path), **env}
     assert _pips_index(env, [tmp_path / "none", file]) == seen
+    put = tmp_path / "uv/uv.toml"
+    put.parent.mkdir()
+    put.touch()
+    assert _pips_index(env, [file]) == {}
     assert _pips_files({"PIP_CONFIG_FILE": str(file)})[-1] == file
     assert _pips_files({"XDG_CONFIG_HOME": "/own"})[-1] == Path("/own/pip/pip.conf")
     assert _pips_files({"PIP_CONFIG_FILE": os.devnull}) == []
