@@ -124,7 +124,7 @@ def test_while_the_old_version_goes_on_answering_nothing_is_decided_of_the_new_o
 
     # What is on record is held against what answers as well.
     cloud.platforms.route("standard", "sp-standard", {one: 1}, tag=two)
-    ran = cloud.kit("compare", "--deployed", "--timeout", "10", "--json")
+    ran = cloud.kit("compare", "--deployed", "--timeout", "20", "--json")
     assert ran.status == 4, ran
     assert [lane["doubts"][0] for lane in ran.data["lanes"]] == ["other-version"] * 2
 
