@@ -131,7 +131,7 @@ class Watched:
                     events=_counted(self.clump_events, each),
                     silence_ms=self.silence_ms or 0,
                 )
-            case Looks.ONE_LUMP if self.clumps > 1:
+            case Looks.ONE_LUMP if self.spread_ms >= WAIT_MS:
                 return text(
                     "after a first one and {silence_ms:.0f} ms of nothing, the rest of {what} ({size}) at "
                     "once: looks held",
@@ -217,7 +217,7 @@ class Watched:
                 return text(", but it looks streamed")
             case Looks.CLUMPED:
                 return text(", but it looks held: it came in {clumps:,} clumps", clumps=self.clumps)
-            case Looks.ONE_LUMP if self.clumps > 1:
+            case Looks.ONE_LUMP if self.spread_ms >= WAIT_MS:
                 return text(", but it looks held: after a first event it came in one lump")
             case Looks.ONE_LUMP if self.held:
                 return text(", but it looks held: it came in one lump")

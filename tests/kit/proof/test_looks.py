@@ -200,6 +200,7 @@ def test_what_follows_without_a_proof_is_said_with_its_bounds_and_nothing_of_a_l
     [
         ("events", [2_400.0] * 40, "looks held: it came in one lump", None),
         ("events", [9.0] + [2_400.0] * 40, "looks held: after a first event it came in one lump", None),
+        ("events", [2_400.0] + [2_401.0] * 40, "looks held: it came in one lump", None),
         ("page", [4.0, 5.0], "a web page is no stream", "--from-curl"),
         ("document", [900.0], "a JSON document is no stream", '"stream": true'),
         ("events", [900.0], "one event is no stream", "a longer answer"),
