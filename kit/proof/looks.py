@@ -28,6 +28,7 @@ SILENCE_MS = 200.0
 TOGETHER_MS = 30.0  # between two reads of one release
 CLUMPS = 3  # two clumps after a silence may be two stalls of a busy machine
 CLUMPED_SHARE = 0.8
+MANY = 10
 # After a first event (many services send one before the model has begun), fewer than these may be a short
 # answer of a model that thought first.
 REST_EVENTS = 10
@@ -100,6 +101,12 @@ class Watched:
         """Whether all of it came at once, and soon: of a fast server, or a copy that was stored."""
         lump = self.octets > 0 and self.looks in (Looks.ONE_LUMP, Looks.NOT_A_STREAM)
         return lump and (self.wait_ms or 0.0) + self.spread_ms < WAIT_MS
+
+    @property
+    def never_still(self) -> bool:
+        """Whether it came in many parts, none after more silence than chance may cause."""
+        longest = self.longest_ms
+        return self.not_whole and self.clumps >= MANY and longest is not None and longest < SILENCE_MS
 
     @property
     def says(self) -> str:

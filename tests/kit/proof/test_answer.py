@@ -203,6 +203,25 @@ def test_an_answer_that_clumps_is_not_called_streamed_beside_a_proof_that_stream
         assert {Doubt.ANSWER_IN_CLUMPS, Doubt.ANSWER_DISAGREES_WITH_PROOF} & set(found.doubts)
 
 
+@pytest.mark.parametrize(
+    ("apart_ms", "verdict"), [(90.0, Verdict.INCREMENTAL), (240.0, Verdict.INCONCLUSIVE)]
+)
+def test_an_answer_that_jitters_and_never_stands_still_is_believed_where_a_proof_passed(
+    apart_ms: float, verdict: Verdict
+) -> None:
+    # Several came together each time, as on a machine that is short of time.
+    arrived = [300.0 + apart_ms * (place // 3) for place in range(60)]
+    pieces = [Piece(at, 600) for at in arrived]
+    came = replace(line(arrived), watched=watch(pieces, pieces, "page"))
+    assert came.watched is not None
+    assert came.watched.looks is None
+    found = combine(
+        proof(Verdict.INCREMENTAL), judge(came, [None] * 60, jitter_ms=0.0), came, event_bytes=1_000
+    )
+    assert found.verdict is verdict
+    assert Doubt.ANSWER_NOT_CHECKED in found.doubts
+
+
 def test_a_refused_answer_is_refused_whatever_the_proof_says() -> None:
     received = Received(SSEDecoder())
     received.head(1.0, 501, {"proxy-status": "hop; error=incremental_refused"})
