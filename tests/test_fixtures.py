@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import random
+import signal
+import subprocess
+import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 
@@ -11,7 +17,10 @@ import pytest
 from tests.fixtures.chinese import english_left
 from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Caddy, Envoy, Nginx
+from tests.fixtures.stood_still import StoodStill
 from tests.fixtures.wire import Connection, wire
+from tests.system.matrix import Outcome, Said, said_of
+from tests.system.proxy_space import Case, singles
 
 
 @pytest.fixture
@@ -83,3 +92,57 @@ def test_an_origin_that_cannot_start_says_why(origin: Origin) -> None:
 )
 def test_english_that_is_left_in_chinese_is_found(said: str, left: list[str]) -> None:
     assert english_left(said) == left
+
+
+def test_a_process_that_was_stopped_knows_that_it_stood_still() -> None:
+    looks = """
+import time
+from tests.fixtures.stood_still import StoodStill
+with StoodStill() as stood_still:
+    began_s = time.monotonic()
+    print(flush=True)
+    input()
+    time.sleep(0.1)
+    print(stood_still.ms_since(began_s), stood_still.ms_since(time.monotonic()))
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", looks], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as one:
+        assert one.stdin is not None and one.stdout is not None
+        one.stdout.readline()
+        one.send_signal(signal.SIGSTOP)
+        time.sleep(0.6)
+        one.send_signal(signal.SIGCONT)
+        out, _ = one.communicate("\n")
+    stood_ms, since_ms = map(float, out.split())
+    assert stood_ms > 400
+    assert since_ms == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "stood_ms", "asked"),
+    [
+        (Outcome.UNSURE, 1_570, 2),
+        (Outcome.UNSURE, 100, 1),
+        (Outcome.WRONG, 1_570, 1),
+        (Outcome.FALSE, 1_570, 1),
+        (Outcome.RIGHT, 1_570, 1),
+    ],
+)
+def test_only_what_is_unsure_on_a_machine_that_stood_still_is_asked_again(
+    first: Outcome, stood_ms: float, asked: int
+) -> None:
+    outcomes = [first, Outcome.WRONG]
+    seen: list[Outcome] = []
+
+    class Stood(StoodStill):
+        def ms_since(self, began_s: float) -> float:
+            return stood_ms
+
+    async def examine(_: Case, __: str) -> Said:
+        seen.append(outcomes[len(seen)])
+        return Said(seen[-1], "", [])
+
+    (case,) = singles(random.Random(1), 1)
+    said = asyncio.run(said_of(case, "", examine, Stood()))
+    assert (len(seen), said.outcome) == (asked, outcomes[asked - 1])

@@ -131,6 +131,8 @@ def _stream(itself: Diagnosis) -> Observation | None:
 
 def _with_the_apps_own(behind: Diagnosis, itself: Diagnosis) -> Diagnosis:
     """A front that holds the stream hides what the app does to it: that stays when the front is changed."""
+    if behind.verdict is Verdict.INCREMENTAL and not behind.causes:
+        return behind
     known = {cause.cause for cause in behind.causes}
     hidden = [cause for cause in itself.causes if cause.holds and cause.cause not in known]
-    return replace(behind, causes=(*behind.causes, *hidden)) if behind.causes else behind
+    return replace(behind, causes=(*behind.causes, *hidden))

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from kit.flows.doctor_app import _seen
+from kit.flows.doctor_app import _seen, _with_the_apps_own
 from kit.proof.causes import Cause, NamedCause
 from kit.proof.quick_check import State
+from kit.proof.verdict import Verdict
 from tests.fixtures.command import VALIDATOR, Ended
-from tests.kit.report.diagnosed import STREAMS
+from tests.kit.report.diagnosed import HELD, STREAMS
 from tests.system.test_own_app import Kit, app, cache, kit, says, track  # noqa: F401
 
 pytestmark = pytest.mark.long  # four bundles with their packages, each started behind its front
@@ -46,6 +47,15 @@ def test_what_comes_beside_an_answer_does_not_make_it_held_by_the_app_itself() -
     bunched = NamedCause(Cause.APP, "certain", "the app sent all 30 events in one piece")
     held = _seen(replace(STREAMS, causes=(blocks, bunched)))
     assert (held.state, held.said) == (State.HELD, bunched.because)
+
+
+def test_what_the_app_does_itself_is_said_of_a_front_that_was_not_seen_to_stream() -> None:
+    bunched = NamedCause(Cause.APP, "certain", "the app sent all 30 events in one piece")
+    itself = replace(STREAMS, causes=(bunched,))
+    unseen = replace(STREAMS, lane=replace(STREAMS.lane, verdict=Verdict.INCONCLUSIVE))
+    assert _with_the_apps_own(unseen, itself).causes == (bunched,)
+    assert _with_the_apps_own(HELD, itself).causes == (*HELD.causes, bunched)
+    assert _with_the_apps_own(STREAMS, itself).causes == ()
 
 
 def changed(folder: Path, more: str) -> None:
@@ -98,7 +108,7 @@ def test_an_app_that_collects_its_own_answers_is_told_so_on_every_platform(
         "flex": ["app"],
         "run": ["app"],
         "gke": ["app"],
-    }
+    }, ended.err
     assert found["standard"]["verdict"] == "whole-message"
     front, _ = found["standard"]["causes"]
     assert front["where"] == "asked directly, a stream passes: it is a hop between there and here"

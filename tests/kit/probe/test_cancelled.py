@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections import Counter
 from math import inf
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -14,6 +16,8 @@ from kit.errors import Code, KitError
 from kit.probe.cancelled import cancelled
 from kit.probe.proof_runner import ProofRequest
 from kit.probe.tls import Trust, trusting
+from kit.proof.actions import By
+from kit.proof.cancelled import Departure, Outcome
 from kit.proof.conditions import Conditions, Switch
 from kit.proof.contract import ClauseFinding, Limit, Term
 from kit.proof.doubts import Doubt
@@ -161,3 +165,26 @@ def test_an_address_without_a_server_is_an_error() -> None:
     with pytest.raises(KitError) as caught:
         asyncio.run(left("http://127.0.0.1:1"))
     assert caught.value.code is Code.UNREACHABLE
+
+
+@pytest.mark.parametrize("stalls", [0, 1, 2])
+def test_what_this_process_slept_through_is_left_once_more(
+    stalls: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: Counter[tuple[By, bool, bool]] = Counter()
+
+    async def slept(_: ProofRequest, machine: object, **how: object) -> Departure:
+        way = cast(tuple[By, bool, bool], machine)
+        runs[way] += 1
+        if way[0] is By.RST and runs[way] <= stalls:
+            return Departure(*way[:2], Outcome.UNDECIDED, why="slept", doubts=(Doubt.BUSY_MACHINE,))
+        return Departure(*way[:2], Outcome.STOPS, most_ms=5.0)
+
+    def machine(by: By, *, early: bool, watch_ms: float, talks: bool) -> tuple[By, bool, bool]:
+        return by, early, talks
+
+    monkeypatch.setattr("kit.probe.cancelled.driven", slept)
+    monkeypatch.setattr("kit.probe.cancelled.departs", machine)
+    found = asyncio.run(cancelled(ProofRequest("http://nowhere/proof"), watch_s=0.4))
+    assert {*runs.values()} == ({1} if not stalls else {1, 2})
+    assert found.sure == ("likely" if stalls == 2 else "proved")

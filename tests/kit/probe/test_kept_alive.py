@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterable
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from kit.proof.causes import Cause
 from kit.proof.conditions import Conditions
 from kit.proof.contract import Clause, ClauseFinding, Limit, Term
 from kit.proof.doubts import Doubt
+from kit.proof.stream_life import StreamLifetime
 from kit.proof.stream_limits import Kind, Limits, named_with
 from tests.fixtures.origin import Origin
 from tests.fixtures.processes import answers, free_port, running
@@ -280,3 +281,25 @@ def test_a_service_without_the_proof_shows_nothing(origin: Origin) -> None:
     found = asyncio.run(stream_limits(ProofRequest(f"{origin()}/nowhere"), for_s=2.0))
     assert found.kind is Kind.UNCLEAR
     assert "a stream was answered with 404" in found.evidence
+
+
+@pytest.mark.parametrize("stalls", [0, 1, 2])
+def test_what_ended_while_this_process_did_not_run_is_watched_once_more(
+    stalls: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watches = 0
+
+    async def lives(works: Iterable[Coroutine[Any, Any, Any]]) -> list[StreamLifetime]:
+        nonlocal watches
+        for work in works:
+            work.close()
+        watches += 1
+        ended = StreamLifetime(3.0, True, False, 200, 3.0, 0.0, late_s=2.0 if watches <= stalls else 0.0)
+        lived = StreamLifetime(6.5, False, False, 200, 0.1, 0.5, passes=True)
+        return [ended, ended, lived, lived]
+
+    monkeypatch.setattr("kit.probe.kept_alive.together", lives)
+    said: list[str] = []
+    found = asyncio.run(stream_limits(ProofRequest("http://nowhere/proof"), for_s=6.5, say=said.append))
+    assert (watches, len(said)) == (min(stalls, 1) + 1, min(stalls, 1) + 1)
+    assert found.doubts == ((Doubt.BUSY_MACHINE,) if stalls == 2 else ())
