@@ -108,7 +108,8 @@ with StoodStill() as stood_still:
     with subprocess.Popen(
         [sys.executable, "-c", looks], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as one:
-        assert one.stdin is not None and one.stdout is not None
+        assert one.stdin is not None
+        assert one.stdout is not None
         one.stdout.readline()
         one.send_signal(signal.SIGSTOP)
         time.sleep(0.6)

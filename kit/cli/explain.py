@@ -18,10 +18,7 @@ def command(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Explain a cause, a doubt or an error code: what is seen, who does it, and what frees it.
-
-    Example: kit explain nginx-buffers
-    """
+    """Explain a cause, a doubt or an error code: what is seen, who does it, and what frees it."""
     from dataclasses import asdict
 
     from kit.language import spoken

@@ -121,7 +121,7 @@ def command(
     junit: Junit = None,
     as_json: Json = False,
 ) -> None:
-    """How many streams at once does it stand?
+    """How many streams can it carry at once?
 
     Opens them on a schedule that waits for no answer, reads each as it arrives, and beside them proves once a
     second whether single events still pass. Locust does the work (pip install 'streamproof[load]'). Exits 3

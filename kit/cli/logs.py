@@ -14,7 +14,7 @@ def command(
     target: Target,
     limit: Annotated[int, option("--limit", "How many of the newest entries.", min=1, max=10_000)] = 100,
     version: Annotated[
-        str | None, option("--version", "Of this version only, by its name as `kit status` tells it.")
+        str | None, option("--version", "Of this version only, by its name as `kit status` shows it.")
     ] = None,
     as_json: Json = False,
 ) -> None:

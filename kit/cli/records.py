@@ -93,7 +93,7 @@ Target: TypeAlias = Annotated[
     typer.Argument(metavar="TARGET", callback=_named, envvar="KIT_TARGET", help="Which target's service."),
 ]
 Version: TypeAlias = Annotated[
-    str | None, option("--version", "This version, by its name as `kit status` tells it.")
+    str | None, option("--version", "This version, by its name as `kit status` shows it.")
 ]
 
 # As many as show that it was no accident; each is a stream more for the version that serves.

@@ -42,6 +42,10 @@ def test_a_verbs_help_has_its_options_in_words_and_an_example_that_can_be_run(
     known = {option for parameter in COMMANDS[verb].params for option in parameter.opts}
     assert {word for word in words if word.startswith("-")} <= known
     assert all(len(line) <= 80 for line in shown.split("\n"))
+    joined = re.sub(r"\s+", " ", shown)
+    for one in COMMANDS[verb].params:
+        if isinstance(one.default, str | float) and one.default and getattr(one, "show_default", False):
+            assert f"default: {one.default}".removesuffix(".0") in joined
 
 
 def test_options_stand_under_what_they_are_about(invoke: Invoke) -> None:
