@@ -311,7 +311,7 @@ def combine(proof: Finding | None, answer: Finding, line: Timeline, *, event_byt
     if answer.method is Method.PASSIVE:
         doubts = (*doubts, Doubt.ANSWER_NOT_CHECKED)
         looked = watched(line)
-        unclear = looked.looks is not Looks.STREAMED and not (looked.looks is None and looked.never_still)
+        unclear = looked.looks is not Looks.STREAMED and not (looked.looks is None and looked.flows)
         if verdict is Verdict.INCREMENTAL and unclear:
             verdict, shape, size = Verdict.INCONCLUSIVE, None, None
             doubts = (*doubts, Doubt.ANSWER_IN_CLUMPS) if looked.held else doubts

@@ -12,7 +12,6 @@ from typing import TypeAlias
 
 from kit.language import join, text
 from kit.proof.conditions import Change, Conditions, in_words
-from kit.proof.doubts import Doubt
 from kit.proof.quick_check import Observation, State
 from kit.proof.verdict import Shape
 
@@ -231,15 +230,16 @@ class _Trace:
         ]
         if not wanted:
             return
-        for experiment, seen in zip(wanted, (yield wanted), strict=True):
+        saw = tuple(zip(wanted, (yield wanted), strict=True))
+        for experiment, seen in saw:
             self._note(experiment, seen)
         # What a busy machine left undecided is asked again, one at a time.
-        for at, says in {one.conditions: one.says for one in reversed(wanted) if not one.whole}.items():
-            known = self._known[at]
-            if known.state is State.UNDECIDED and Doubt.BUSY_MACHINE in known.doubts:
-                again = Experiment(at, text("{says}, once more", says=says))
-                (seen,) = yield [again]
-                self._note(again, seen)
+        for experiment, seen in saw:
+            if not seen.busy or (self._known[experiment.conditions].streams and not experiment.whole):
+                continue
+            again = replace(experiment, says=text("{says}, once more", says=experiment.says))
+            (seen,) = yield [again]
+            self._note(again, seen)
 
     def _note(self, experiment: Experiment, seen: Observation) -> None:
         self._rows.append(Row(experiment, seen))

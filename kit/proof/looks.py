@@ -28,6 +28,7 @@ SILENCE_MS = 200.0
 TOGETHER_MS = 30.0  # between two reads of one release
 CLUMPS = 3  # two clumps after a silence may be two stalls of a busy machine
 CLUMPED_SHARE = 0.8
+STALLED_SHARE = 0.2  # of its time, or its pieces: a hold that comes and goes shows more
 MANY = 10
 # After a first event (many services send one before the model has begun), fewer than these may be a short
 # answer of a model that thought first.
@@ -73,6 +74,8 @@ class Watched:
         largest_octets: of the most that was read together, complete events or not.
         silence_ms: between two clumps, at the median; None where there is only one.
         longest_ms: the longest silence between two clumps.
+        stalled: which part of it, of its time or its pieces, chance does not explain: silences, and what came
+            together after them.
         wait_ms: before the first; None where nothing came.
         spread_ms: from the first to the last arrival.
     """
@@ -89,6 +92,7 @@ class Watched:
     longest_ms: float | None
     wait_ms: float | None
     spread_ms: float
+    stalled: float = 0.0
 
     @property
     def held(self) -> bool:
@@ -103,10 +107,9 @@ class Watched:
         return lump and (self.wait_ms or 0.0) + self.spread_ms < WAIT_MS
 
     @property
-    def never_still(self) -> bool:
-        """Whether it came in many parts, none after more silence than chance may cause."""
-        longest = self.longest_ms
-        return self.not_whole and self.clumps >= MANY and longest is not None and longest < SILENCE_MS
+    def flows(self) -> bool:
+        """Whether it came in many parts, but for a stall or two of a busy machine."""
+        return self.not_whole and self.clumps >= MANY and self.stalled <= STALLED_SHARE
 
     @property
     def says(self) -> str:
@@ -346,7 +349,19 @@ def watch(events: Sequence[Piece], reads: Sequence[Piece], kind: Kind) -> Watche
         max(silences, default=None),
         pieces[0].at_ms if pieces else None,
         pieces[-1].at_ms - pieces[0].at_ms if pieces else 0.0,
+        _stalled(pieces, clumps, silences),
     )
+
+
+def _stalled(pieces: Sequence[Piece], clumps: Sequence[_Clump], silences: Sequence[float]) -> float:
+    apart = zip(silences, clumps[1:], strict=True)
+    after = [(silence, clump) for silence, clump in apart if silence >= SILENCE_MS]
+    if not after:
+        return 0.0
+    if len(after) >= CLUMPS:
+        return 1.0
+    in_time = sum(silence for silence, _ in after) / (pieces[-1].at_ms - pieces[0].at_ms)
+    return max(in_time, sum(clump.events for _, clump in after) / len(pieces))
 
 
 def _looks(

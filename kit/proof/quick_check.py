@@ -59,6 +59,11 @@ class Observation:
         """Whether it streams."""
         return self.state is State.STREAMS
 
+    @property
+    def busy(self) -> bool:
+        """Whether it is undecided because this process did not run enough: worth asking again."""
+        return self.state is State.UNDECIDED and Doubt.BUSY_MACHINE in self.doubts
+
 
 class Sign(Enum):
     """What a quick check shows before it is done."""

@@ -37,7 +37,7 @@ AT_ONCE = 12
 SEED = 6
 CHAINS = 26
 PATIENCE_MS, SIDE_MS = 2_000.0, 12_000.0
-OVERTAKEN, TIMED, SOON_MS, QUICK_MS = 3, 4, 20.0, 50.0
+OVERTAKEN, TIMED, SOON_MS, QUICK_MS, LATE_MS, MOST_FED = 3, 4, 20.0, 50.0, 100.0, 40
 SMALL, LARGE, MOST = 200, 70_001, 1 << 20
 
 
@@ -89,8 +89,9 @@ def plainly() -> Machine[Finding]:
             passed = (yield from comes(stream, count)) < inf and passed
         return (yield from found(Verdict.BYTE_LIMITED, Shape.PREFIX if passed else Shape.BLOCKS))
     late: list[bool] = []
-    overtaken = 0.0
-    for count, size in enumerate((*[SMALL] * TIMED, LARGE), 2):
+    overtaken, count = 0.0, 1
+    while len(late) <= TIMED:
+        size = SMALL if len(late) < TIMED else LARGE
         # Each piece of a large event would wait, and no length of that shows more.
         if size == LARGE and sum(late) > TIMED / 2:
             return (yield from found(Verdict.TIME_LIMITED, Shape.TIMER))
@@ -99,11 +100,14 @@ def plainly() -> Machine[Finding]:
         while took_ms > QUICK_MS:
             reply = (yield Ping(SIDE_MS)).reply
             took_ms = reply.took_ms if reply is not None else inf
-        yield Feed(size, SIDE_MS)
+        fed_ms, count = (yield Feed(size, SIDE_MS)).now_ms, count + 1
         overtaken = yield from comes(stream, count)
         if overtaken == inf:
             return (yield from found(Verdict.BYTE_LIMITED, Shape.TAIL if size == LARGE else Shape.BLOCKS))
-        late.append(overtaken == OVERTAKEN)
+        # What came late, and pings came as late beside it, says nothing.
+        slow = overtaken < OVERTAKEN and (yield Await(0.0)).now_ms - fed_ms > LATE_MS
+        if not slow or size == LARGE or count > MOST_FED:
+            late.append(overtaken == OVERTAKEN)
     if sum(late) > len(late) / 2:
         return (yield from found(Verdict.TIME_LIMITED, Shape.TIMER))
     return (yield from found(Verdict.INCREMENTAL))

@@ -186,13 +186,20 @@ def test_one_lost_packet_does_not_make_nginx_another_compressor() -> None:
     assert [named.cause for named in causes(traced)] == [Cause.NGINX_GZIP]
 
 
-def busy(only: int) -> tuple[Traced, list[str]]:
-    """An nginx that compresses, on a machine too busy to decide without compression so often."""
-    holders, left, alone = [BY_CAUSE[Cause.NGINX_GZIP]], [only], list[str]()
+def busy(
+    only: int,
+    cause: Cause = Cause.NGINX_GZIP,
+    change: Change | None = Change.IDENTITY,
+    *,
+    whole: bool = False,
+) -> tuple[Traced, list[str]]:
+    """Something that holds, on a machine too busy to decide so often what becomes of a change, or of none."""
+    holders, left, alone = [BY_CAUSE[cause]], [only], list[str]()
     unsure = Observation(State.UNDECIDED, "by turns", doubts=(Doubt.BUSY_MACHINE,))
+    at = AT if change is None else change.applied(AT)
 
     def saw(experiment: Experiment) -> Observation:
-        if experiment.conditions == Change.IDENTITY.applied(AT) and left[0]:
+        if (experiment.conditions, experiment.whole) == (at, whole) and left[0]:
             left[0] -= 1
             return unsure
         return world(holders, experiment.conditions)
@@ -207,11 +214,31 @@ def busy(only: int) -> tuple[Traced, list[str]]:
 def test_what_a_busy_machine_left_undecided_is_asked_again_by_itself() -> None:
     traced, alone = busy(2)
     assert [one for one in alone if one.endswith(", once more")]
-    assert [(named.cause, named.certainty) for named in causes(traced)] == [(Cause.NGINX_GZIP, "likely")]
+    assert [(named.cause, named.certainty) for named in causes(traced)] == [(Cause.NGINX_GZIP, "certain")]
+
+
+@pytest.mark.parametrize(("only", "certainty"), [(1, "certain"), (2, "certain"), (3, "likely")])
+def test_what_does_not_free_it_is_believed_once_it_was_seen_as_often_as_on_a_machine_with_time(
+    only: int, certainty: str
+) -> None:
+    traced, _ = busy(only, Cause.COMPRESSOR, Change.HEADER)
+    (named,) = causes(traced)
+    assert (named.cause, named.certainty) == (Cause.COMPRESSOR, certainty)
+    seen = [row.observation for row in traced.rows if row.experiment.conditions == Change.HEADER.applied(AT)]
+    assert sum(one.state is State.HELD for one in seen) == (2 if only < 3 else 1)
+
+
+@pytest.mark.parametrize(("only", "certainty"), [(1, "certain"), (2, "likely")])
+def test_so_is_what_is_looked_at_to_the_end(only: int, certainty: str) -> None:
+    traced, alone = busy(only, Cause.COMPRESSOR, None, whole=True)
+    assert alone[0] == "as asked, to the end"
+    assert alone[1] == "as asked, to the end, once more"
+    (named,) = causes(traced)
+    assert (named.cause, named.certainty) == (Cause.COMPRESSOR, certainty)
 
 
 def test_a_cause_is_only_possible_while_what_tells_it_from_another_is_undecided() -> None:
-    (named,) = causes(busy(3)[0])
+    (named,) = causes(busy(4)[0])
     assert (named.cause, named.certainty) == (Cause.NGINX_BUFFERS, "possible")
     assert "could not be seen" in named.because
 

@@ -168,6 +168,28 @@ def test_what_an_answer_is_is_read_from_its_media_type(content_type: str, kind: 
     assert kind_of(content_type) == kind
 
 
+# A model's, each piece of which is in a read: 3 s of it.
+TALK = paced(580, 21.0, 140)
+
+
+@pytest.mark.parametrize(
+    ("came", "flows"),
+    [
+        (TALK, True),
+        (stalled(TALK, [(1_000.0, 350.0)]), True),
+        (stalled(TALK, [(700.0, 210.0), (2_000.0, 210.0)]), True),
+        (stalled(TALK, [(700.0, 210.0), (1_500.0, 210.0), (2_500.0, 210.0)]), False),
+        (stalled(TALK, [(1_000.0, 600.0)]), False),
+        (blocks(TALK, 16_384), False),
+        ([*TALK[:10], *(replace(piece, at_ms=TALK[-1].at_ms) for piece in TALK[10:])], False),
+        (TALK[:8], False),
+    ],
+    ids=["as sent", "one stall", "two", "three", "a long one", "16 KiB blocks", "a lump", "too few"],
+)
+def test_what_comes_in_many_parts_flows_but_for_a_stall_or_two(came: list[Piece], flows: bool) -> None:
+    assert watch(came, came, "page").flows is flows
+
+
 def bounds(pieces: list[Piece]) -> tuple[bool, int, float | None]:
     found: Watched = watch(pieces, pieces, "events")
     return found.not_whole, found.largest_octets, found.longest_ms
