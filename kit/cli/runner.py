@@ -18,10 +18,8 @@ from kit.errors import Exit, KitError
 if TYPE_CHECKING:
     from kit.config import Config
     from kit.events import Watch
-    from kit.proof.lane import Comparison
     from kit.report.painter import Painter
     from kit.report.style import Style
-    from kit.targets import Target
 
 SCHEMA_VERSION = 1
 
@@ -188,49 +186,3 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(main())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
-
-
-def annotate(
-    comparison: Comparison,
-    targets: Mapping[str, Target],
-    wanted: bool | None,
-    summary: str | None = None,
-    failed: Sequence[str] = (),
-) -> list[str]:
-    """Write the workflow commands to stderr, which the runner reads like stdout, and append to its files.
-
-    Args:
-        comparison: what was measured.
-        targets: the targets that there are, by name.
-        wanted: what the user said; None for what GITHUB_ACTIONS says.
-        summary: for the job's summary, in the place of the comparison.
-        failed: errors beside it, a sentence each.
-
-    Returns:
-        warnings, one for each file that could not be written.
-    """
-    from kit.report.github import command, github, outputs
-    from kit.report.markdown import markdown
-    from kit.report.view import view
-
-    if not (os.environ.get("GITHUB_ACTIONS") == "true" if wanted is None else wanted):
-        return []
-    seen = view(comparison, targets)
-    commands = [command("error", "streamproof", [one]) for one in failed]
-    if commands := [*commands, *filter(None, [github(seen)])]:
-        talk("\n".join(commands))
-    files = {"GITHUB_STEP_SUMMARY": summary or markdown(seen), "GITHUB_OUTPUT": outputs(seen)}
-    return [warning for variable, text in files.items() if (warning := _append(variable, text))]
-
-
-def _append(variable: str, text: str) -> str | None:
-    """Append to the file that the variable names, if it names one; a warning where that is not possible."""
-    name = os.environ.get(variable)
-    if not name:
-        return None
-    try:
-        with Path(name).open("a", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-    except OSError as error:
-        return f"{name} ({variable}) cannot be written: {error.strerror or error}"
-    return None
