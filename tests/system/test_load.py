@@ -158,9 +158,9 @@ def test_two_processes_report_as_one(tmp_path: Path) -> None:
             "--for",
             "5s",
             "--every",
-            "2s",
+            "2.5s",
             "--ramp",
-            "1s",
+            "0.5s",
             "--json",
         )
         one = ended(start(tmp_path, *arguments)).data
