@@ -9,6 +9,7 @@ from typing import Any
 
 from typer.exceptions import TyperException
 
+from kit.cli.arguments import OLD_NAMES
 from kit.errors import UsageError
 
 # pydantic's words for what a value should have been, and ours.
@@ -29,6 +30,7 @@ def misused(error: TyperException, arguments: Sequence[str]) -> UsageError:
         error: as typer says it.
         arguments: the command line, without the program's name.
     """
+    _suggest_no_old_name(error)
     message = error.format_message()
     message = re.sub(r"env var: '\[(.*?)\]'", r"env var: \1", message)  # of several typer prints a list
     if not _by_variable(error):
@@ -36,6 +38,11 @@ def misused(error: TyperException, arguments: Sequence[str]) -> UsageError:
     for theirs, ours in _SHOULD:
         message = re.sub(theirs, ours, message)
     return UsageError(message.replace(" (Possible options: ", " (did you mean "), _hint(error, arguments))
+
+
+def _suggest_no_old_name(error: Any) -> None:
+    if meant := getattr(error, "possibilities", None):
+        error.possibilities = [name for name in meant if name not in OLD_NAMES]
 
 
 def _by_variable(error: Any) -> bool:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from kit.cli import main
+from kit.cli.arguments import OLD_NAMES
 from kit.proof.client_causes import ClientCause
 from kit.proof.client_examination import Conclusion
 from kit.report.client import ClientReport
@@ -176,6 +178,7 @@ MEANT = [
     (f"probe -sN {URL}", "Give the whole curl command instead: kit probe --from-curl FILE"),
     (f"compare --max-time 3 {URL}", "Give the whole curl command instead: kit compare --from-curl FILE"),
     (f"probe --no-such-option {URL}", "Try `kit probe --help`."),
+    ("demo --app x", "Try `kit demo --help`."),
 ]
 
 
@@ -185,6 +188,7 @@ def test_what_was_probably_meant_is_said_as_the_next_step(invoke: Invoke, line: 
     assert (ended.status, ended.out) == (2, "")
     assert step in ended.err.splitlines()[1]
     assert "s3cret" not in ended.err
+    assert not OLD_NAMES & set(re.findall(r"--[a-z-]+", ended.err))
 
 
 @pytest.mark.parametrize(
