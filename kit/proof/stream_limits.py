@@ -53,6 +53,7 @@ class Limits:
         evidence: what was seen, one sentence each; why it is of this kind comes last.
         advice: what to do, and whose default it may be.
         figures: what is known of the clause's terms.
+        unlike: whether two of a kind did not end alike, as by a limit they would: another watch may tell.
     """
 
     kind: Kind
@@ -64,6 +65,7 @@ class Limits:
     evidence: tuple[str, ...]
     advice: tuple[str, ...]
     figures: tuple[Figure, ...] = ()
+    unlike: bool = False
 
 
 def judge(
@@ -79,7 +81,8 @@ def judge(
     silent, talking = (
         (one, *(life for life in more if not _refused(life))) for one, *more in (silent, talking)
     )
-    kind, why, doubts, idle, total = _judged(silent, talking, apart_s / 2)
+    told = [talking[0], *(life for life in talking[1:] if life.talked and not life.held)]
+    kind, why, doubts, idle, total = _judged(silent, told, apart_s / 2)
     beats = talking[1] if len(talking) > 1 else None
     held = False
     if idle is not None and beats is not None and beats.held and beats.cut:
@@ -100,7 +103,8 @@ def judge(
     advice = _advice(kind, idle, total, silent[0].lived_s, held=held)
     if older:
         advice = (*advice, text("Copy service/proof.py anew to watch streams for longer."))
-    return Limits(kind, idle, total, held, older, doubts, evidence, advice, figures)
+    unlike = kind is Kind.UNCLEAR and _unlike(silent, told, apart_s / 2)
+    return Limits(kind, idle, total, held, older, doubts, evidence, advice, figures, unlike)
 
 
 def named_with(
@@ -207,16 +211,14 @@ def _judged(silent: Sequence[StreamLifetime], talking: Sequence[StreamLifetime],
         if _refused(life):
             doubt = Doubt.PROOF_LIMITED if life.status in _LIMITED else Doubt.NO_PROOF
             return _unclear(text("a stream was answered with {status}", status=life.status), doubt)
-    talking = [loud, *(life for life in talking[1:] if life.talked and not life.held)]
     if not (quiet.cut or loud.cut) and False in (quiet.passes, loud.passes):
         which = text("the stream that talked") if quiet.passes else text("the stream that was silent")
         why = text(
             "{which} was never closed, and nothing that was sent came through it any more", which=which
         )
         return _unclear(why, Doubt.STREAM_CUT)
-    for first, *later in (silent, talking):
-        if any(not _may_be_alike(first, life, most_s) for life in later):
-            return _unclear(text("a second stream did not end after the same time, as by a limit it would"))
+    if _unlike(silent, talking, most_s):
+        return _unclear(text("a second stream did not end after the same time, as by a limit it would"))
     if not quiet.cut and not loud.cut:
         # A silent stream that lives is enough: a limit on the whole would have ended it too.
         why = text("no limit below {s} s was seen", s=int(quiet.lived_s))
@@ -275,6 +277,12 @@ def _unclear(why: str, doubt: Doubt = Doubt.NOT_REPEATED) -> _Judged:
 def _refused(life: StreamLifetime) -> bool:
     """Whether what was answered is no stream, and no hop's timeout either."""
     return life.status not in (None, 200) and not (life.cut and life.status in _TIMED_OUT)
+
+
+def _unlike(silent: Sequence[StreamLifetime], talking: Sequence[StreamLifetime], most_s: float) -> bool:
+    return any(
+        not _may_be_alike(first, life, most_s) for first, *later in (silent, talking) for life in later
+    )
 
 
 def _may_be_alike(first: StreamLifetime, later: StreamLifetime, most_s: float) -> bool:

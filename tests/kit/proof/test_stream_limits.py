@@ -202,7 +202,8 @@ def lived(for_s: float, *, cut: bool = True, silence: float = 1.0, **more: Any) 
 
 def test_what_does_not_happen_again_is_no_limit() -> None:
     found = judge([lived(20, silence=20), lived(45, silence=45)], [lived(110, cut=False)])
-    assert (found.kind, found.doubts) == (Kind.UNCLEAR, (Doubt.NOT_REPEATED,))
+    assert (found.kind, found.doubts, found.unlike) == (Kind.UNCLEAR, (Doubt.NOT_REPEATED,), True)
+    assert not judge([lived(20, silence=20)], [lived(40)]).unlike
 
 
 def test_a_stream_that_is_cut_because_it_talks_is_under_no_limit_of_time() -> None:
