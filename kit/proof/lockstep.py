@@ -94,7 +94,7 @@ class LockStep(Steps):
             return (yield from self._stalled(SMALL))
         if pace.late is None:
             self._say(text("small events came late by any time, or in time by turns"))
-            return self._found(Verdict.INCONCLUSIVE, doubts=(Doubt.BUSY_MACHINE,))
+            return (yield from self._again(Doubt.BUSY_MACHINE))
         if pace.late:
             return self._timer(pace.hold_ms)
         self._say(
@@ -127,11 +127,16 @@ class LockStep(Steps):
 
     # The verdicts.
 
-    def _again(self) -> Machine[Finding]:
-        """What was seen was not seen again: begin anew, or say that it could not be repeated."""
+    def _again(self, why: Doubt = Doubt.NOT_REPEATED) -> Machine[Finding]:
+        """What was seen decides nothing: begin anew, or say why not."""
         if self._beginnings >= MOST_BEGINNINGS:
-            return self._found(Verdict.INCONCLUSIVE, doubts=(Doubt.NOT_REPEATED,))
-        self._say(text("that could not be repeated: beginning anew"))
+            return self._found(Verdict.INCONCLUSIVE, doubts=(why,))
+        busy = why is Doubt.BUSY_MACHINE
+        self._say(
+            text("that decides nothing: beginning anew")
+            if busy
+            else text("that could not be repeated: beginning anew")
+        )
         yield End(SIDE_TIMEOUT_MS)
         return (yield from self._lock_step())
 

@@ -120,14 +120,15 @@ class QuickCheck(Steps):
         return observed
 
     def _look(self) -> Machine[Observation]:
+        seen = None
         for _ in range(MOST_BEGINNINGS):
             yield from self._open(SMALL)
             seen = yield from self._once()
-            if seen is not None:
+            if seen is not None and not seen.busy:
                 return seen
             yield End(SIDE_TIMEOUT_MS)
         said = text("what was held once was not held again")
-        return Observation(State.UNDECIDED, said, doubts=(Doubt.NOT_REPEATED,))
+        return seen or Observation(State.UNDECIDED, said, doubts=(Doubt.NOT_REPEATED,))
 
     def _once(self) -> Machine[Observation | None]:
         """None if what was held was not held again."""

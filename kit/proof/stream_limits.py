@@ -81,8 +81,8 @@ def judge(
     silent, talking = (
         (one, *(life for life in more if not _refused(life))) for one, *more in (silent, talking)
     )
-    told = [talking[0], *(life for life in talking[1:] if life.talked and not life.held)]
-    kind, why, doubts, idle, total = _judged(silent, told, apart_s / 2)
+    alike = [talking[0], *(life for life in talking[1:] if life.talked and not life.held)]
+    kind, why, doubts, idle, total = _judged(silent, alike, apart_s / 2)
     beats = talking[1] if len(talking) > 1 else None
     held = False
     if idle is not None and beats is not None and beats.held and beats.cut:
@@ -103,7 +103,7 @@ def judge(
     advice = _advice(kind, idle, total, silent[0].lived_s, held=held)
     if older:
         advice = (*advice, text("Copy service/proof.py anew to watch streams for longer."))
-    unlike = kind is Kind.UNCLEAR and _unlike(silent, told, apart_s / 2)
+    unlike = kind is Kind.UNCLEAR and _unlike(silent, alike, apart_s / 2)
     return Limits(kind, idle, total, held, older, doubts, evidence, advice, figures, unlike)
 
 

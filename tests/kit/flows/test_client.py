@@ -24,7 +24,7 @@ from tests.fixtures.processes import eventually, is_gone
 from tests.fixtures.together import measured_by, through
 from tests.fixtures.tools import Tool
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.heavy]  # a dozen clients side by side fill a core
 
 C = ClientCause
 

@@ -159,10 +159,10 @@ class Shows(Hop):
 
 
 class Starved(Hop):
-    """Passes all, late by any time: its process seldom runs."""
+    """Passes all, late by any time: its process seldom runs, for so long."""
 
-    def __init__(self, seed: int, most_ms: float) -> None:
-        self.random, self.most_ms = Random(seed), most_ms
+    def __init__(self, seed: int, most_ms: float, until_ms: float = inf) -> None:
+        self.random, self.most_ms, self.until_ms = Random(seed), most_ms, until_ms
 
     def push(self, now_ms: float, data: bytes) -> Output:
-        return [(self.random.expovariate(4 / self.most_ms), data)]
+        return [(self.random.expovariate(4 / self.most_ms) if now_ms < self.until_ms else 0.0, data)]

@@ -355,6 +355,12 @@ def test_a_machine_that_starves_its_servers_is_no_timer(seed: int) -> None:
     assert Doubt.BUSY_MACHINE in found.doubts
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_starved_for_a_while_is_proved_once_that_is_over(seed: int) -> None:
+    network = Network(lambda: Starved(seed, 400.0, 3_000.0))
+    assert network.run(LockStep().run()).verdict is Verdict.INCREMENTAL
+
+
 @pytest.mark.parametrize("phase_ms", range(0, 300, 30))
 def test_a_real_timer_is_found_all_the_same(phase_ms: int) -> None:
     network = Network(lambda: Tick(300.0, phase_ms))

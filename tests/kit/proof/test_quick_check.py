@@ -10,7 +10,7 @@ from kit.proof.quick_check import Observation, QuickCheck, Sign, State, of_findi
 from kit.proof.steps import LEAST_MS
 from kit.proof.verdict import Shape, Verdict
 from tests.kit.proof.conftest import Hop, Network, Stall
-from tests.kit.proof.hops import Blocks, FirstEvent, Prefix, Tail, Timer, Whole
+from tests.kit.proof.hops import Blocks, FirstEvent, Prefix, Starved, Tail, Timer, Whole
 from tests.kit.proof.test_lockstep import KINDS, RTTS
 
 
@@ -107,6 +107,12 @@ def test_a_stall_neither_holds_a_stream_nor_frees_one(
     network.stalls = [Stall(who, start_ms, min(for_ms, LEAST_MS - 1) if who == "stream" else for_ms)]
     expected = State.STREAMS if verdict is Verdict.INCREMENTAL else State.HELD
     assert observe(network, 6_000).state is expected
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_starved_for_a_while_is_looked_at_anew(seed: int) -> None:
+    assert observe(Network(lambda: Starved(seed, 400.0, 3_000.0))).state is State.STREAMS
+    assert observe(Network(lambda: Starved(seed, 400.0))).shape is not Shape.TIMER
 
 
 def test_a_stream_that_a_limit_refuses_is_undecided_and_says_so() -> None:
