@@ -287,15 +287,17 @@ def test_a_service_without_the_proof_shows_nothing(origin: Origin) -> None:
 ENDED = StreamLifetime(3.0, True, False, 200, 3.0, 0.0)
 LIVED = StreamLifetime(6.5, False, False, 200, 0.1, 0.5, passes=True)
 UNDECIDED = [
-    ([replace(ENDED, late_s=2.0), ENDED, LIVED, LIVED], Doubt.BUSY_MACHINE),
-    ([ENDED, ENDED, LIVED, ENDED], Doubt.NOT_REPEATED),  # on a busy machine too little was said to tell why
+    # What ended them is seen twice, and each figure's bounds allow for the lateness.
+    ([replace(ENDED, late_s=2.0), ENDED, LIVED, LIVED], ()),
+    # On a busy machine too little was said to tell why.
+    ([ENDED, ENDED, LIVED, ENDED], (Doubt.NOT_REPEATED,)),
 ]
 
 
-@pytest.mark.parametrize(("undecided", "doubt"), UNDECIDED)
+@pytest.mark.parametrize(("undecided", "doubts"), UNDECIDED)
 @pytest.mark.parametrize("times", [0, 1, 2])
 def test_what_a_watch_could_not_decide_is_watched_once_more(
-    undecided: list[StreamLifetime], doubt: Doubt, times: int, monkeypatch: pytest.MonkeyPatch
+    undecided: list[StreamLifetime], doubts: tuple[Doubt, ...], times: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watches = 0
 
@@ -310,4 +312,4 @@ def test_what_a_watch_could_not_decide_is_watched_once_more(
     said: list[str] = []
     found = asyncio.run(stream_limits(ProofRequest("http://nowhere/proof"), for_s=6.5, say=said.append))
     assert (watches, len(said)) == (min(times, 1) + 1, min(times, 1) + 1)
-    assert found.doubts == ((doubt,) if times == 2 else ())
+    assert found.doubts == (doubts if times == 2 else ())
