@@ -20,7 +20,7 @@ CATALOGUE: Final = Path(__file__).with_name("chinese")
 
 _BETWEEN: Final = {
     ", ": "、", " and ": " 和 ", " or ": " 或 ", "; ": "；", "; from ": "；", "; or ": "；或", ": ": "：",
-    ". ": "。", " ": "",
+    ". ": "。",
 }  # fmt: skip
 _GAP: Final = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef]) (?=[\u3000-\u9fff\uff00-\uffef])")
 _chosen: Language = "en"

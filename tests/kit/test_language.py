@@ -157,3 +157,8 @@ def test_both_languages_have_the_same_places_for_values() -> None:
         assert placeholders(chinese) == names, english
         if names - {"…", "url"}:
             assert "{" not in chinese.format(**dict.fromkeys(names, 1)), english
+
+
+def test_a_space_between_two_parts_stays_unless_both_are_chinese() -> None:
+    assert in_chinese(join(" ", ("p50", "304 ms"))) == "p50 304 ms"
+    assert in_chinese(join(" ", ("静默", "说话"))) == "静默说话"
