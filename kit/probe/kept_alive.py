@@ -14,7 +14,7 @@ from kit.proof.actions import Machine
 from kit.proof.contract import ClauseFinding
 from kit.proof.doubts import Doubt
 from kit.proof.stream_life import StreamLifetime, apart_s, side_by_side
-from kit.proof.stream_limits import MOST_S, Kind, Limits, finding, judge
+from kit.proof.stream_limits import MOST_S, Limits, agree, finding, judge
 
 _TIMEOUT_S = 30.0  # of our own, beyond the time watched: what ends a stream must not be us
 
@@ -56,8 +56,7 @@ async def stream_limits(
             else text("two streams of a kind did not end alike: watching once more")
         )
         before, found = found, await _watched(request, for_s=for_s, http2=http2)
-        if busy and found.kind is before.kind is not Kind.UNCLEAR:
-            # Seen twice, and each figure's bounds allow for that lateness.
+        if busy and agree(before, found):
             found = replace(found, doubts=tuple(one for one in found.doubts if one != Doubt.BUSY_MACHINE))
     return found
 

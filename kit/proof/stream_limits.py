@@ -107,6 +107,16 @@ def judge(
     return Limits(kind, idle, total, held, older, doubts, evidence, advice, figures, unlike)
 
 
+def agree(one: Limits, other: Limits) -> bool:
+    """Whether two watches saw the same limits, within bounds that allow for how late this process was."""
+    bounds = zip(one.figures, other.figures, strict=False)  # the last may be of one alone
+    return one.kind is other.kind is not Kind.UNCLEAR and all(
+        mine.least <= its.most and its.least <= mine.most
+        for mine, its in bounds
+        if mine.term is not Term.HEARTBEAT
+    )
+
+
 def named_with(
     found: Limits, named: Sequence[NamedCause] = (), hops: Collection[Hop] = ()
 ) -> tuple[NamedCause, ...]:

@@ -313,3 +313,18 @@ def test_what_a_watch_could_not_decide_is_watched_once_more(
     found = asyncio.run(stream_limits(ProofRequest("http://nowhere/proof"), for_s=6.5, say=said.append))
     assert (watches, len(said)) == (min(times, 1) + 1, min(times, 1) + 1)
     assert found.doubts == (doubts if times == 2 else ())
+
+
+def test_two_busy_watches_that_saw_different_limits_stay_doubtful(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, five = (replace(ENDED, lived_s=s, last_silence_s=s) for s in (1.0, 5.0))
+    talked = replace(LIVED, lived_s=9.0)
+    watches = iter([[replace(each, late_s=0.6), each, talked, talked] for each in (one, five)])
+
+    async def lives(works: Iterable[Coroutine[Any, Any, Any]]) -> list[StreamLifetime]:
+        for work in works:
+            work.close()
+        return next(watches)
+
+    monkeypatch.setattr("kit.probe.kept_alive.together", lives)
+    found = asyncio.run(stream_limits(ProofRequest("http://nowhere/proof"), for_s=9.0))
+    assert (found.kind, found.doubts) == (Kind.IDLE_LIMIT, (Doubt.BUSY_MACHINE,))
